@@ -1,0 +1,1 @@
+"""Hydra's configs, installed as ``fer_lightning.conf``."""

@@ -1,0 +1,1 @@
+"""Facial-expression recognition on FER2013: train, evaluate, export to a phone."""

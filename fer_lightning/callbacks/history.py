@@ -1,0 +1,44 @@
+"""The scores of each epoch, kept with the checkpoint, so that a resumed phase has all of them."""
+
+import time
+from typing import Any
+
+import lightning as L
+from torch import Tensor
+
+SCORES = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "val_macro_f1")
+
+
+class History(L.Callback):
+    """Collects a dictionary of plain numbers each epoch: ``SCORES``, lr and images_per_second.
+
+    The rate counts the training batches of this process, without validation and checkpoints.
+    """
+
+    def __init__(self) -> None:
+        self.epochs: list[dict[str, float]] = []
+        self._images = 0
+        self._started = self._seconds = 0.0
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._images = 0
+        self._started = time.perf_counter()
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: tuple[Tensor, Tensor], batch_idx: int
+    ) -> None:
+        self._images += len(batch[0])
+        self._seconds = time.perf_counter() - self._started
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        metrics = trainer.callback_metrics
+        epoch = {name: float(metrics[name]) for name in SCORES if name in metrics}
+        epoch["lr"] = float(trainer.optimizers[0].param_groups[0]["lr"])
+        epoch["images_per_second"] = round(self._images / self._seconds, 1)
+        self.epochs.append(epoch)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"epochs": self.epochs}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.epochs = list(state_dict["epochs"])

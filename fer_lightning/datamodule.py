@@ -1,0 +1,260 @@
+"""FER2013 as a LightningDataModule: uint8 batches, augmented on the device while training."""
+
+import logging
+from pathlib import Path
+from typing import Literal
+
+import lightning as L
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset, DistributedSampler
+
+from fer_lightning import fer2013, sample
+from fer_lightning.errors import FerError
+from fer_lightning.fer2013 import Faces, Splits
+from fer_lightning.labels import NUM_CLASSES
+
+log = logging.getLogger(__name__)
+
+Batch = tuple[Tensor, Tensor]  # images uint8 [B, 1, 48, 48], labels int64 [B]
+Subset = Literal["train", "val", "test"]
+
+
+class FaceDataset(Dataset[Batch]):
+    """Some rows of ``Faces``, gathered a batch at a time, so that no Python runs for each image."""
+
+    def __init__(self, faces: Faces, rows: np.ndarray) -> None:
+        self.faces = faces
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, position: int) -> Batch:
+        images, labels = self.__getitems__([position])
+        return images[0], labels[0]
+
+    def __getitems__(self, positions: list[int]) -> Batch:
+        """DataLoader calls this, where it exists, with the indices of a whole batch."""
+        rows = self.rows[positions]
+        images = torch.from_numpy(self.faces.pixels[rows]).unsqueeze(1)
+        return images, torch.from_numpy(self.faces.labels[rows]).long()
+
+
+def _as_it_is(batch: Batch) -> Batch:
+    return batch
+
+
+class FER2013DataModule(L.LightningDataModule):
+    """Kaggle's FER2013.
+
+    Args:
+        dir: the folder that holds one of Kaggle's files (see ``fer2013.TRAINING_FILES``).
+        split: ``official`` (Usage decides) or ``random`` (the notebook's held-out fraction).
+        split_seed: of the random split.
+        val_fraction: held out by the random split, 0..1.
+        drop_overlap: leave rows out of training whose exact pixels also occur in val or test.
+        batch_size: images a training step, per device.
+        eval_batch_size: images a step where no gradient is needed.
+        num_workers: loader processes; a batch is one gather from mapped memory, so 0 is fast.
+        shuffle_seed: of the order within each epoch.
+        augment: module on uint8 batches, applied in the phases that ask for it.
+
+    Raises:
+        FerError: from ``setup`` and the loaders, where the data are missing, malformed or not enough.
+    """
+
+    def __init__(
+        self,
+        *,
+        dir: str,
+        split: Literal["official", "random"] = "official",
+        split_seed: int = 0,
+        val_fraction: float = 0.2,
+        drop_overlap: bool = False,
+        batch_size: int = 64,
+        eval_batch_size: int = 256,
+        num_workers: int = 0,
+        shuffle_seed: int = 0,
+        augment: nn.Module | None = None,
+    ) -> None:
+        super().__init__()
+        if split not in ("official", "random"):
+            raise FerError(f"data.split={split} is neither official nor random")
+        if not 0 < val_fraction < 1:
+            raise FerError(f"data.val_fraction={val_fraction} is not between 0 and 1")
+        self.folder = Path(dir)
+        self.split = split
+        self.split_seed = split_seed
+        self.val_fraction = val_fraction
+        self.drop_overlap = drop_overlap
+        self.batch_size = batch_size
+        self.eval_batch_size = eval_batch_size
+        self.num_workers = num_workers
+        self.shuffle_seed = shuffle_seed
+        self.augment = augment
+        self._faces: Faces | None = None
+
+    # ------------------------------------------------------------------------------ the data
+
+    def _load(self) -> Faces:
+        path = fer2013.find_training_file(self.folder)
+        log.info("data: %s", path)
+        return fer2013.load(path)
+
+    def prepare_data(self) -> None:
+        """Build the cache, in one process a machine."""
+        self._load()
+
+    def setup(self, stage: str | None = None) -> None:
+        """Map the data and split them; called before every fit, so it does so once."""
+        if self._faces is not None:
+            return
+        faces = self._load()
+        if not faces.has_labels:
+            raise FerError(f"{faces.name} has no emotion column: there is nothing to learn from it")
+        if self.split == "official":
+            splits = fer2013.official_splits(faces)
+        else:
+            splits = fer2013.random_splits(faces, self.val_fraction, self.split_seed)
+        self._faces = faces
+        self._splits = splits
+        self._train_rows = self._without_overlap(faces, splits) if self.drop_overlap else splits.train
+        self.start_phase(augment=False)
+
+    @staticmethod
+    def _without_overlap(faces: Faces, splits: Splits) -> np.ndarray:
+        others = np.concatenate([splits.val, splits.test])
+        repeated = fer2013.occurs_in(faces.pixels[splits.train], faces.pixels[others])
+        log.info("left %d training rows out: their pixels also occur in val or test", repeated.sum())
+        return splits.train[~repeated]
+
+    @property
+    def faces(self) -> Faces:
+        """All rows of the file; after ``setup``."""
+        if self._faces is None:
+            raise RuntimeError("call setup() first")
+        return self._faces
+
+    def rows(self, subset: Subset) -> np.ndarray:
+        """Row indices of a split, int64.
+
+        Raises:
+            FerError: the split is empty.
+        """
+        rows = {"train": self._train_rows, "val": self._splits.val, "test": self._splits.test}[subset]
+        if not len(rows):
+            raise FerError(self._why_empty(subset))
+        return rows
+
+    def _why_empty(self, subset: Subset) -> str:
+        if not self.faces.has_usage:
+            return f"{self.faces.name} holds no labelled {subset} rows: with data.split=random there are train and val"
+        usage = dict(zip(("train", "val", "test"), fer2013.USAGES, strict=True))[subset]
+        return f"{self.faces.name} has no {usage} rows, so there is no {subset} split"
+
+    def is_fresh(self, subset: Subset) -> np.ndarray:
+        """bool [N]: whether each row's exact pixels are absent from the training split."""
+        pixels = self.faces.pixels
+        return ~fer2013.occurs_in(pixels[self.rows(subset)], pixels[self._train_rows])
+
+    # ------------------------------------------------------------------------------ a phase
+
+    def start_phase(self, *, augment: bool) -> None:
+        """Train on everything and validate on the val split, until ``restrict`` says otherwise."""
+        if augment and self.augment is None:
+            raise FerError("a phase asks for augmentation but the augment group gives none")
+        self._augment_now = augment
+        self._phase_rows = self._train_rows
+        self._phase_val_rows: np.ndarray | None = None
+
+    def restrict(self, rows: np.ndarray, holdout: float = 0.0) -> None:
+        """Train this phase on some training rows only.
+
+        Args:
+            rows: row indices into ``faces``.
+            holdout: fraction of them to validate on instead of the val split; 0 keeps the val split.
+        """
+        if holdout:
+            self._phase_val_rows, rows = fer2013.hold_out(rows, holdout, self.split_seed)
+        self._phase_rows = rows
+
+    @property
+    def phase_rows(self) -> np.ndarray:
+        """Row indices that the current phase trains on."""
+        return self._phase_rows
+
+    def class_counts(self) -> np.ndarray:
+        """int64 [7]: training rows of each class."""
+        return np.bincount(self.faces.labels[self.rows("train")], minlength=NUM_CLASSES)
+
+    # ------------------------------------------------------------------------------ loaders
+
+    def loader(self, rows: np.ndarray, faces: Faces | None = None) -> DataLoader[Batch]:
+        """Unshuffled, unaugmented batches of ``rows``, in that order."""
+        dataset = FaceDataset(faces or self.faces, rows)
+        return DataLoader(
+            dataset, batch_size=self.eval_batch_size, num_workers=self.num_workers, collate_fn=_as_it_is
+        )
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        if not len(self._phase_rows):
+            raise FerError(self._why_empty("train"))
+        dataset = FaceDataset(self.faces, self._phase_rows)
+        # also on one process: its order depends on seed and epoch alone, so that a resumed run repeats it
+        sampler: DistributedSampler[Batch] = DistributedSampler(
+            dataset,
+            num_replicas=self.trainer.world_size if self.trainer else 1,
+            rank=self.trainer.global_rank if self.trainer else 0,
+            seed=self.shuffle_seed,
+        )
+        return DataLoader(
+            dataset,
+            batch_size=self.batch_size,
+            sampler=sampler,
+            num_workers=self.num_workers,
+            persistent_workers=self.num_workers > 0,
+            pin_memory=torch.cuda.is_available(),
+            collate_fn=_as_it_is,
+        )
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        return self.loader(self.rows("val") if self._phase_val_rows is None else self._phase_val_rows)
+
+    def test_dataloader(self) -> DataLoader[Batch]:
+        return self.loader(self.rows("test"))
+
+    def predict_dataloader(self) -> DataLoader[Batch]:
+        """Kaggle's unlabelled test.csv; its labels are ``fer2013.UNKNOWN``."""
+        path = fer2013.find_test_file(self.folder)
+        if path is None:
+            raise FerError(f"{self.folder} holds no {fer2013.TEST_FILE}")
+        faces = fer2013.load(path)
+        return self.loader(np.arange(len(faces)), faces)
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        if self._augment_now and self.augment is not None and self.trainer is not None and self.trainer.training:
+            images, labels = batch
+            return self.augment(images), labels
+        return batch
+
+
+class SampleDataModule(FER2013DataModule):
+    """Drawn faces in FER2013's place, with its splits.
+
+    Args:
+        train: faces to train on; ``val`` and ``test`` likewise.
+        seed: of the drawing.
+        **options: of FER2013DataModule, without ``dir``.
+    """
+
+    def __init__(self, *, train: int, val: int, test: int, seed: int, **options: object) -> None:
+        super().__init__(dir="", **options)  # type: ignore[arg-type]
+        self._sizes = {"train": train, "val": val, "test": test, "seed": seed}
+
+    def _load(self) -> Faces:
+        return sample.draw_sample(**self._sizes)
+
+    def prepare_data(self) -> None:
+        """Nothing to build: drawing takes seconds."""

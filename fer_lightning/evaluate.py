@@ -1,0 +1,111 @@
+"""python -m fer_lightning.evaluate ckpt=PATH: score a checkpoint on one split."""
+
+import logging
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import hydra
+import lightning as L
+import numpy as np
+from hydra.core.hydra_config import HydraConfig
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+from torch import Tensor
+
+from fer_lightning import checkpoint, files, metrics, plots, report
+from fer_lightning.datamodule import FER2013DataModule, Subset
+from fer_lightning.errors import FerError, exit_on_user_error
+from fer_lightning.module import ExpressionClassifier
+
+log = logging.getLogger(__name__)
+
+# what decides which rows are in which split, so a checkpoint is by default scored on its own
+SPLIT_KEYS = ("split", "split_seed", "val_fraction", "drop_overlap")
+
+
+class Evaluator:
+    """Scores networks on one split, in float32, so that a figure does not hang on the processor."""
+
+    def __init__(self, datamodule: FER2013DataModule, subset: Subset, accelerator: str) -> None:
+        self.datamodule = datamodule
+        self.subset = subset
+        self.rows = datamodule.rows(subset)
+        self._accelerator = accelerator
+
+    @property
+    def labels(self) -> np.ndarray:
+        return self.datamodule.faces.labels[self.rows]
+
+    @cached_property
+    def fresh(self) -> np.ndarray:
+        return self.datamodule.is_fresh(self.subset)
+
+    @property
+    def title(self) -> str:
+        return f"{self.subset} split of {self.datamodule.faces.name}"
+
+    def predict(self, module: ExpressionClassifier) -> Tensor:
+        """float32 logits [N, 7] of the split's rows."""
+        trainer = L.Trainer(
+            accelerator=self._accelerator,
+            devices=1,
+            logger=False,
+            enable_checkpointing=False,
+            enable_model_summary=False,
+        )
+        return metrics.predict_logits(module, self.datamodule.loader(self.rows), trainer)
+
+    def score_of(self, logits: Tensor) -> dict[str, Any]:
+        return metrics.score(logits, self.labels, self.fresh)
+
+    def score(self, module: ExpressionClassifier) -> dict[str, Any]:
+        return self.score_of(self.predict(module))
+
+
+def evaluate(cfg: DictConfig, out: Path) -> dict[str, Any]:
+    """Score ``cfg.ckpt`` on ``cfg.subset`` and write metrics.json and figures into ``out``.
+
+    Raises:
+        FerError: what the user can mend.
+    """
+    if cfg.subset not in ("val", "test"):
+        raise FerError(f"subset={cfg.subset} is neither val nor test")
+    network, _ = checkpoint.load_network(Path(cfg.ckpt))
+    datamodule: FER2013DataModule = instantiate(cfg.data)
+    datamodule.setup()
+    evaluator = Evaluator(datamodule, cfg.subset, cfg.accelerator)
+    scores = evaluator.score(ExpressionClassifier(network))
+    files.write_json(
+        out / "metrics.json",
+        {"checkpoint": cfg.ckpt, "subset": cfg.subset, "data": datamodule.faces.name, **scores},
+    )
+    plots.confusion(scores, evaluator.title, out / "figures" / "confusion.png")
+    plots.per_class(scores, evaluator.title, out / "figures" / "per_class.png")
+    report.print_scores(scores, evaluator.title)
+    log.info("metrics and figures are in %s", out)
+    return scores
+
+
+def adopt_split(cfg: DictConfig, settings: dict[str, Any], overrides: list[str]) -> None:
+    """Take the split that the checkpoint was trained with, where the command line does not name one."""
+    given = {word.partition("=")[0].lstrip("+~") for word in overrides}
+    trained = settings.get("data")
+    if not isinstance(trained, dict):
+        return
+    for key in SPLIT_KEYS:
+        value = trained.get(key)
+        if f"data.{key}" not in given and isinstance(value, str | int | float) and "$" not in str(value):
+            cfg.data[key] = value
+
+
+@hydra.main(version_base="1.3", config_path="pkg://fer_lightning.conf", config_name="evaluate")
+def main(cfg: DictConfig) -> None:
+    with exit_on_user_error():
+        hydra_config = HydraConfig.get()
+        adopt_split(cfg, checkpoint.read(Path(cfg.ckpt))["hyper_parameters"], list(hydra_config.overrides.task))
+        evaluate(cfg, Path(hydra_config.runtime.output_dir))
+
+
+if __name__ == "__main__":
+    main()

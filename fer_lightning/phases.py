@@ -1,0 +1,251 @@
+"""The ordered list of trainer.fit calls.
+
+Each phase is one fit with a fresh Trainer and fresh callbacks, so that early stopping, the plateau
+schedule and the epoch count start clean; only the weights go from one phase to the next.
+"""
+
+import json
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import lightning as L
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from fer_lightning import checkpoint, files
+from fer_lightning.callbacks.epoch_seed import EpochSeed
+from fer_lightning.callbacks.hard_examples import HardExampleMining, NoHardExamples
+from fer_lightning.callbacks.history import History
+from fer_lightning.datamodule import FER2013DataModule
+from fer_lightning.errors import FerError
+from fer_lightning.interrupts import raising_keyboard_interrupt
+from fer_lightning.module import ExpressionClassifier
+
+log = logging.getLogger(__name__)
+
+Weights = Literal["best", "last"]
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One entry of the ``phases`` config group, under its name.
+
+    Attributes:
+        source: ``all`` training examples or the ``hard`` ones, mined when the phase starts.
+        augment: whether the augment group is applied.
+        epochs: at most so many; trainer.max_epochs caps it.
+        lr_factor: on the optimizer's learning rate.
+        patience: epochs without a better val_accuracy before the phase ends.
+        carry: the weights that the next phase starts from, the ``best`` by val_accuracy or the ``last``.
+        holdout: fraction of the hard examples to validate on, 0 validates on the val split.
+    """
+
+    source: Literal["all", "hard"] = "all"
+    augment: bool = False
+    epochs: int = 100
+    lr_factor: float = 1.0
+    patience: int = 10
+    carry: Weights = "best"
+    holdout: float = 0.0
+
+    @classmethod
+    def from_config(cls, name: str, config: Any) -> "Phase":
+        """Check what a config says of one phase.
+
+        Raises:
+            FerError: a key is unknown or a value out of range; the text names both.
+        """
+        if not isinstance(config, Mapping):
+            raise FerError(f"phases.{name} is not a phase but {config!r}")
+        unknown = set(config) - set(cls.__dataclass_fields__)
+        if unknown:
+            known = ", ".join(cls.__dataclass_fields__)
+            raise FerError(f"phases.{name} has the unknown key {min(unknown)}; a phase has {known}")
+        phase = cls(**config)
+        rules = {
+            "source": phase.source in ("all", "hard"),
+            "augment": isinstance(phase.augment, bool),
+            "epochs": isinstance(phase.epochs, int) and phase.epochs >= 1,
+            "lr_factor": isinstance(phase.lr_factor, int | float) and phase.lr_factor > 0,
+            "patience": isinstance(phase.patience, int) and phase.patience >= 0,
+            "carry": phase.carry in ("best", "last"),
+            "holdout": isinstance(phase.holdout, int | float) and 0 <= phase.holdout < 1,
+        }
+        for key, holds in rules.items():
+            if not holds:
+                raise FerError(f"phases.{name}.{key}={getattr(phase, key)!r} is not a value that it can have")
+        if phase.holdout and phase.source == "all":
+            raise FerError(f"phases.{name}.holdout is for source=hard; with all examples the val split serves")
+        return phase
+
+
+@dataclass
+class PhaseResult:
+    """What became of a phase: a line of the table, and of metrics.json.
+
+    Attributes:
+        examples: rows trained on; 0 says that the phase was skipped.
+        epochs: epochs trained.
+        history: see callbacks/history.py, an entry an epoch.
+        best_val_accuracy: of its best epoch, on what the phase validated on.
+        scores: of the weights that it hands on, on the val split (``metrics.score``).
+    """
+
+    name: str
+    phase: Phase
+    examples: int = 0
+    epochs: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)
+    best_val_accuracy: float | None = None
+    scores: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def skipped(self) -> bool:
+        return self.examples == 0
+
+
+def parse_phases(config: DictConfig) -> dict[str, Phase]:
+    """The ``phases`` group, checked, in the order in which they run.
+
+    Raises:
+        FerError: see ``Phase.from_config``; or there is none.
+    """
+    phases = {str(name): Phase.from_config(str(name), value) for name, value in _plain(config).items() if value is not None}
+    if not phases:
+        raise FerError("phases is empty: there is nothing to train")
+    return phases
+
+
+def _plain(config: DictConfig) -> dict[Any, Any]:
+    container = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(container, dict)
+    return container
+
+
+def phase_folder(run_dir: Path, index: int, name: str) -> Path:
+    """Where the ``index``-th phase (from 0) keeps its checkpoints and logs."""
+    return run_dir / "phases" / f"{index + 1}-{name}"
+
+
+def run_phases(
+    cfg: DictConfig,
+    module: ExpressionClassifier,
+    datamodule: FER2013DataModule,
+    run_dir: Path,
+    evaluate: Callable[[], dict[str, Any]],
+) -> Iterator[PhaseResult]:
+    """Run what is not done yet of ``cfg.phases``, yielding each phase's result when it is.
+
+    After each, ``module`` has the weights that the phase hands on. A phase that ended keeps its
+    result in ``done.json``; one that was interrupted goes on from its last checkpoint.
+
+    Args:
+        evaluate: gives the scores of ``module`` on the val split.
+
+    Raises:
+        KeyboardInterrupt: on Ctrl-C, with a text that says how to go on.
+    """
+    for index, (name, phase) in enumerate(parse_phases(cfg.phases).items()):
+        folder = phase_folder(run_dir, index, name)
+        done = folder / "done.json"
+        if done.is_file():
+            saved = json.loads(done.read_text())
+            result = PhaseResult(**{**saved, "phase": Phase(**saved["phase"])})
+            log.info("phase %s is done already", name)
+        else:
+            log.info("phase %s: %s", name, phase)
+            result = _fit(cfg, index, name, phase, module, datamodule, folder)
+            files.write_json(done, asdict(result))
+        _carry(module, folder, result)
+        if not result.scores:
+            result.scores = evaluate()
+            files.write_json(done, asdict(result))
+        yield result
+
+
+def _fit(
+    cfg: DictConfig,
+    index: int,
+    name: str,
+    phase: Phase,
+    module: ExpressionClassifier,
+    datamodule: FER2013DataModule,
+    folder: Path,
+) -> PhaseResult:
+    history = History()
+    callbacks: list[L.Callback] = [history, EpochSeed(cfg.seed, index)]
+    if phase.source == "hard":
+        callbacks.append(HardExampleMining(phase.holdout))
+    for key, callback in cfg.callbacks.items():
+        extra: dict[str, Any] = {}
+        if key == "early_stopping":
+            extra = {"patience": phase.patience}
+        elif key == "checkpoint":
+            extra = {"dirpath": str(folder / "checkpoints")}
+        if callback is not None:
+            callbacks.append(instantiate(callback, **extra))
+    trainer = make_trainer(
+        cfg.trainer,
+        max_epochs=min(phase.epochs, cfg.trainer.max_epochs or phase.epochs),
+        callbacks=callbacks,
+        logger=[instantiate(logger, save_dir=str(folder)) for logger in cfg.logger.values() if logger is not None],
+        default_root_dir=str(folder),
+    )
+    datamodule.start_phase(augment=phase.augment)
+    module.lr_factor = phase.lr_factor
+    last = folder / "checkpoints" / "last.ckpt"
+    try:
+        with raising_keyboard_interrupt(trainer):
+            trainer.fit(
+                module, datamodule=datamodule, ckpt_path=str(last) if last.is_file() else None, weights_only=True
+            )
+    except NoHardExamples:
+        log.warning("phase %s is skipped: the network gets every training example right", name)
+        return PhaseResult(name, phase)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            f"stopped in phase {name} after {len(history.epochs)} whole epochs; go on with: "
+            f"python -m fer_lightning.train resume={folder.parent.parent}"
+        ) from None
+    best = getattr(trainer.checkpoint_callback, "best_model_score", None)
+    return PhaseResult(
+        name,
+        phase,
+        examples=len(datamodule.phase_rows),
+        epochs=len(history.epochs),
+        history=history.epochs,
+        best_val_accuracy=None if best is None else float(best),
+    )
+
+
+def _carry(module: ExpressionClassifier, folder: Path, result: PhaseResult) -> None:
+    path = folder / "checkpoints" / f"{result.phase.carry}.ckpt"
+    if result.skipped or not path.is_file():  # trainer.fast_dev_run writes no checkpoint
+        return
+    module.load_state_dict(checkpoint.read(path)["state_dict"])
+
+
+def make_trainer(config: DictConfig, **given: Any) -> L.Trainer:
+    """A Trainer with the keys of the trainer group, ``given`` going before them."""
+    options = {**_plain(config), **given}
+    if options["precision"] == "auto":
+        options["precision"] = best_precision(options["accelerator"])
+    return L.Trainer(**options)
+
+
+def best_precision(accelerator: str) -> Literal["bf16-mixed", "32-true"]:
+    """bfloat16 autocast where the processor multiplies it natively, else float32.
+
+    Without such instructions bfloat16 is emulated, which is slower than float32.
+    """
+    if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
+        return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
+    if accelerator in ("auto", "cpu") and not torch.backends.mps.is_available():
+        capabilities = torch.cpu.get_capabilities()
+        if any(capabilities.get(name) for name in ("amx_bf16", "avx512_bf16", "bf16")):
+            return "bf16-mixed"
+    return "32-true"

@@ -1,0 +1,136 @@
+"""Pictures that people look at, in one style, safe for the colour-blind."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")  # a training machine has no screen
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from torchvision.utils import make_grid
+
+from fer_lightning.datamodule import FER2013DataModule
+from fer_lightning.files import replacing
+from fer_lightning.labels import LABELS
+from fer_lightning.phases import PhaseResult
+
+# Okabe and Ito's palette, made for the colour-blind
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
+_STYLE = {
+    "figure.dpi": 120,
+    "font.size": 11,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 12,
+    "legend.frameon": False,
+}
+_FACES_PER_CLASS = 10
+
+
+def _save(figure: Figure, path: Path) -> None:
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png", bbox_inches="tight")
+    plt.close(figure)
+
+
+def class_counts(datamodule: FER2013DataModule, path: Path) -> None:
+    """Training rows of each class, the number on each bar."""
+    counts = datamodule.class_counts()
+    with plt.rc_context(_STYLE):
+        figure, axes = plt.subplots(figsize=(7, 4))
+        bars = axes.bar(LABELS, counts, color=BLUE)
+        axes.bar_label(bars, labels=[f"{count:,}" for count in counts])
+        axes.set_ylabel("training faces")
+        axes.set_title(f"Classes in {datamodule.faces.name}: {counts.sum():,} training faces")
+        _save(figure, path)
+
+
+def face_sheet(datamodule: FER2013DataModule, path: Path) -> None:
+    """The first training faces of each class, a row a class."""
+    rows, faces = datamodule.rows("train"), datamodule.faces
+    labels = faces.labels[rows]
+    sheet = np.full((len(LABELS), _FACES_PER_CLASS, *faces.pixels.shape[1:]), 255, np.uint8)
+    for code in range(len(LABELS)):
+        chosen = rows[labels == code][:_FACES_PER_CLASS]
+        sheet[code, : len(chosen)] = faces.pixels[chosen]
+    images = torch.from_numpy(sheet.reshape(-1, 1, *sheet.shape[2:]))
+    grid = make_grid(images, nrow=_FACES_PER_CLASS, padding=2, pad_value=255)[0].numpy()
+    with plt.rc_context(_STYLE):
+        figure, axes = plt.subplots(figsize=(9, 6.5))
+        axes.imshow(grid, cmap="gray", vmin=0, vmax=255)
+        step = faces.pixels.shape[1] + 2
+        axes.set_yticks([step * (code + 0.5) for code in range(len(LABELS))], LABELS)
+        axes.set_xticks([])
+        axes.tick_params(length=0)
+        axes.spines[:].set_visible(False)
+        axes.set_title(f"Training faces of {faces.name}")
+        _save(figure, path)
+
+
+def history(results: Sequence[PhaseResult], path: Path) -> None:
+    """Accuracy and loss of every epoch, the phases' borders marked."""
+    epochs = [epoch for result in results for epoch in result.history]
+    with plt.rc_context(_STYLE):
+        figure, axes = plt.subplots(1, 2, figsize=(11, 4))
+        for axis, name in zip(axes, ("accuracy", "loss"), strict=True):
+            for stage, colour, marker in (("train", BLUE, "o"), ("val", ORANGE, "s")):
+                values = [epoch.get(f"{stage}_{name}", np.nan) for epoch in epochs]
+                axis.plot(range(1, len(values) + 1), values, color=colour, marker=marker, markersize=4, label=stage)
+            axis.set_xlabel("epoch")
+            axis.set_ylabel("cross-entropy" if name == "loss" else name)
+            axis.xaxis.get_major_locator().set_params(integer=True)
+            _mark_phases(axis, results)
+        axes[0].legend(loc="best")
+        figure.tight_layout()
+        _save(figure, path)
+
+
+def _mark_phases(axis: Any, results: Sequence[PhaseResult]) -> None:
+    border = 0.5
+    for result in results:
+        if not result.history:
+            continue
+        if border > 1:
+            axis.axvline(border, color=GREY, linestyle="--", linewidth=1)
+        middle = border + len(result.history) / 2
+        axis.text(middle, 1.02, result.name, transform=axis.get_xaxis_transform(), ha="center", color=GREY, fontsize=9)
+        border += len(result.history)
+
+
+def confusion(scores: dict[str, Any], title: str, path: Path) -> None:
+    """How often each class was read as which: counts, shaded by the share of the row."""
+    matrix = np.array(scores["confusion"])
+    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    with plt.rc_context(_STYLE):
+        figure, axes = plt.subplots(figsize=(7, 6))
+        image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        for row, column in np.ndindex(*matrix.shape):
+            colour = "white" if shares[row, column] > 0.5 else "black"
+            axes.text(column, row, f"{matrix[row, column]:,}", ha="center", va="center", color=colour)
+        axes.set_xticks(range(len(LABELS)), LABELS, rotation=35, ha="right")
+        axes.set_yticks(range(len(LABELS)), LABELS)
+        axes.set_xlabel("predicted")
+        axes.set_ylabel("label")
+        axes.set_title(f"{title}\naccuracy {scores['accuracy']:.1%} on {scores['n']:,} faces")
+        axes.spines[:].set_visible(False)
+        figure.colorbar(image, label="share of the label's faces", fraction=0.046)
+        _save(figure, path)
+
+
+def per_class(scores: dict[str, Any], title: str, path: Path) -> None:
+    """Precision, recall and F1 of each class."""
+    with plt.rc_context(_STYLE):
+        figure, axes = plt.subplots(figsize=(9, 4))
+        for offset, (key, colour) in enumerate((("precision", BLUE), ("recall", ORANGE), ("f1", GREEN))):
+            places = np.arange(len(LABELS)) + (offset - 1) * 0.27
+            axes.bar(places, [scores["per_class"][label][key] for label in LABELS], 0.25, color=colour, label=key)
+        axes.set_xticks(range(len(LABELS)), LABELS)
+        axes.set_ylim(0, 1)
+        axes.set_title(f"{title}: macro F1 {scores['macro_f1']:.3f}")
+        axes.legend(ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.1))
+        _save(figure, path)

@@ -1,0 +1,209 @@
+"""python -m fer_lightning.train: train the phases, evaluate before and after, draw."""
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import hydra
+import lightning as L
+import torch
+import yaml
+from hydra.core.hydra_config import HydraConfig
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from fer_lightning import files, plots, report
+from fer_lightning.checkpoint import load_network
+from fer_lightning.datamodule import FER2013DataModule
+from fer_lightning.errors import FerError, exit_on_user_error
+from fer_lightning.evaluate import Evaluator
+from fer_lightning.module import ExpressionClassifier
+from fer_lightning.phases import PhaseResult, parse_phases, phase_folder, run_phases
+
+log = logging.getLogger(__name__)
+
+SETTINGS_FILE = "run.yaml"  # our own: Hydra rewrites .hydra when a run is resumed
+CHECKPOINTS = "checkpoints"
+
+
+def _run_dir(resume: str | None) -> str:
+    return resume or f"outputs/train/{datetime.now():%Y-%m-%d_%H-%M-%S}"
+
+
+# a resumed run writes where it began; use_cache, because each call would read the clock anew
+OmegaConf.register_new_resolver("run_dir", _run_dir, use_cache=True)
+
+
+def train(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
+    """Run (or go on with) the phases of ``cfg`` and write everything about them into ``run_dir``.
+
+    Returns:
+        The content of metrics.json: ``phases``, a list with name, epochs, examples and scores, and the
+        final scores (``metrics.score``).
+
+    Raises:
+        FerError: what the user can mend.
+    """
+    parse_phases(cfg.phases)  # a mistake there should not wait for the data
+    if cfg.select not in ("best", "last"):
+        raise FerError(f"select={cfg.select} is neither best nor last")
+    L.seed_everything(cfg.seed, verbose=False)
+    datamodule: FER2013DataModule = instantiate(cfg.data, augment=instantiate(cfg.augment))
+    datamodule.prepare_data()
+    datamodule.setup()
+    module = ExpressionClassifier(
+        instantiate(cfg.model),
+        optimizer=instantiate(cfg.optimizer),
+        scheduler=instantiate(cfg.scheduler),
+        class_weights=_inverse_frequency(datamodule) if cfg.class_weights else None,
+        settings={key: _plain(cfg)[key] for key in ("model", "data", "optimizer", "scheduler", "phases", "seed")}
+        | {"data_name": datamodule.faces.name},
+    )
+    evaluator = Evaluator(datamodule, "val", cfg.trainer.accelerator)
+    results = []
+    for result in run_phases(cfg, module, datamodule, run_dir, lambda: evaluator.score(module)):
+        results.append(result)
+        report.print_phases(results, datamodule.faces.name)
+    return _conclude(cfg, module, datamodule, evaluator, results, run_dir)
+
+
+def _inverse_frequency(datamodule: FER2013DataModule) -> torch.Tensor:
+    """float32 [7] with a mean of 1 over the training rows; a class without rows weighs nothing."""
+    counts = torch.from_numpy(datamodule.class_counts()).float()
+    weights = counts.sum() / ((counts > 0).sum() * counts)
+    return torch.where(counts > 0, weights, 0.0)
+
+
+def _conclude(
+    cfg: DictConfig,
+    module: ExpressionClassifier,
+    datamodule: FER2013DataModule,
+    evaluator: Evaluator,
+    results: list[PhaseResult],
+    run_dir: Path,
+) -> dict[str, Any]:
+    """Hand over the chosen weights, score them and draw."""
+    trained = [(phase_folder(run_dir, index, r.name), r) for index, r in enumerate(results) if not r.skipped]
+    # a phase with a holdout of its own is scored on other faces, so its accuracy does not compare
+    eligible = [(folder, r) for folder, r in trained if r.best_val_accuracy is not None and not r.phase.holdout]
+    chosen = {}
+    if eligible:
+        folder, _ = max(eligible, key=lambda pair: pair[1].best_val_accuracy or 0.0)
+        chosen["best"] = folder / "checkpoints" / "best.ckpt"
+    if trained:
+        folder, last = trained[-1]
+        chosen["last"] = folder / "checkpoints" / f"{last.phase.carry}.ckpt"
+    for name, source in chosen.items():
+        if source.is_file():
+            files.copy(source, run_dir / CHECKPOINTS / f"{name}.ckpt")
+    final = run_dir / CHECKPOINTS / f"{cfg.select}.ckpt"
+    if final.is_file():
+        module.network.load_state_dict(load_network(final)[0].state_dict())
+    predictions = evaluator.predict(module)
+    scores = evaluator.score_of(predictions)
+    metrics = {
+        "phases": [report.phase_entry(result) for result in results],
+        "subset": "val",
+        "data": datamodule.faces.name,
+        "checkpoint": str(final.relative_to(run_dir)),
+        **scores,
+    }
+    files.write_json(run_dir / "metrics.json", metrics)
+    figures = run_dir / "figures"
+    plots.class_counts(datamodule, figures / "class_counts.png")
+    plots.face_sheet(datamodule, figures / "faces.png")
+    plots.history(results, figures / "history.png")
+    plots.confusion(scores, evaluator.title, figures / "confusion.png")
+    report.print_phases(results, datamodule.faces.name, final=scores)
+    log.info("the run is in %s, its weights in %s", run_dir, final)
+    return metrics
+
+
+# ------------------------------------------------------------------------------------ settings
+
+
+def _plain(cfg: DictConfig) -> dict[str, Any]:
+    container = OmegaConf.to_container(cfg, resolve=True)
+    assert isinstance(container, dict)
+    return container  # type: ignore[return-value]
+
+
+def save_settings(cfg: DictConfig, choices: Mapping[str, Any], run_dir: Path) -> None:
+    """Keep what a resumed run needs: the chosen config of each group, and every value.
+
+    Raises:
+        FerError: ``run_dir`` holds a run already.
+    """
+    target = run_dir / SETTINGS_FILE
+    if target.exists():
+        raise FerError(f"{run_dir} holds a run already: go on with it by resume={run_dir}, or name another hydra.run.dir")
+    groups = {group: choice for group, choice in choices.items() if group in cfg and isinstance(choice, str)}
+    files.write_text(target, yaml.safe_dump({"groups": groups, "values": _plain(cfg)}, sort_keys=False))
+    files.write_text(run_dir / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
+
+
+def load_settings(run_dir: Path) -> DictConfig:
+    """Compose a run's config anew from the packaged configs and the plain values that it saved.
+
+    What is to be called (``_target_``) comes from the packaged configs alone.
+
+    Raises:
+        FerError: ``run_dir`` holds no run, or its settings are damaged.
+    """
+    path = run_dir / SETTINGS_FILE
+    if not path.is_file():
+        raise FerError(f"resume={run_dir} is no run directory: it has no {SETTINGS_FILE}")
+    try:
+        saved = yaml.safe_load(path.read_text())
+        groups, values = saved["groups"], saved["values"]
+        overrides = [f"{group}={choice}" for group, choice in groups.items()]
+        cfg = hydra.compose("train", overrides=overrides)
+        OmegaConf.set_struct(cfg, False)
+        _overlay(cfg, values, path)
+    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
+        raise FerError(f"{path} is damaged: {' '.join(str(error).split())}") from error
+    OmegaConf.set_struct(cfg, True)
+    return cfg
+
+
+def _overlay(cfg: DictConfig, values: Mapping[str, Any], path: Path) -> None:
+    for key, value in values.items():
+        if str(key).startswith("_"):
+            continue
+        if isinstance(value, Mapping):
+            if not isinstance(cfg.get(key), DictConfig):
+                cfg[key] = {}
+            _overlay(cfg[key], value, path)
+        elif isinstance(value, str) and "${" in value:
+            raise FerError(f"{path} is damaged: {key} is an interpolation")
+        else:
+            cfg[key] = value
+
+
+def _refuse_other_overrides() -> None:
+    allowed = ("resume=", "data.dir=")
+    others = [word for word in HydraConfig.get().overrides.task if not word.startswith(allowed)]
+    if others:
+        raise FerError(f"resume goes on with the run's own settings; leave out {' '.join(others)} (data.dir may be given)")
+
+
+@hydra.main(version_base="1.3", config_path="pkg://fer_lightning.conf", config_name="train")
+def main(cfg: DictConfig) -> float:
+    with exit_on_user_error():
+        run_dir = Path(HydraConfig.get().runtime.output_dir)
+        if cfg.resume is None:
+            save_settings(cfg, HydraConfig.get().runtime.choices, run_dir)
+        else:
+            _refuse_other_overrides()
+            moved_to = cfg.data.get("dir")
+            given = any(word.startswith("data.dir=") for word in HydraConfig.get().overrides.task)
+            cfg = load_settings(run_dir)
+            if given:
+                cfg.data.dir = moved_to
+        return train(cfg, run_dir)["accuracy"]
+
+
+if __name__ == "__main__":
+    main()
