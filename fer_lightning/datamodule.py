@@ -2,7 +2,7 @@
 
 import logging
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import lightning as L
 import numpy as np
@@ -42,7 +42,8 @@ class FaceDataset(Dataset[Batch]):
         return images, torch.from_numpy(self.faces.labels[rows]).long()
 
 
-def _as_it_is(batch: Batch) -> Batch:
+def _as_it_is(batch: Any) -> Any:
+    """``FaceDataset`` has collated the batch already."""
     return batch
 
 
@@ -194,9 +195,7 @@ class FER2013DataModule(L.LightningDataModule):
     def loader(self, rows: np.ndarray, faces: Faces | None = None) -> DataLoader[Batch]:
         """Unshuffled, unaugmented batches of ``rows``, in that order."""
         dataset = FaceDataset(faces or self.faces, rows)
-        return DataLoader(
-            dataset, batch_size=self.eval_batch_size, num_workers=self.num_workers, collate_fn=_as_it_is
-        )
+        return DataLoader(dataset, batch_size=self.eval_batch_size, num_workers=self.num_workers, collate_fn=_as_it_is)
 
     def train_dataloader(self) -> DataLoader[Batch]:
         if not len(self._phase_rows):

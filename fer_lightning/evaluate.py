@@ -17,8 +17,9 @@ from fer_lightning import checkpoint, files, metrics, plots, report
 from fer_lightning.datamodule import FER2013DataModule, Subset
 from fer_lightning.errors import FerError, exit_on_user_error
 from fer_lightning.module import ExpressionClassifier
+from fer_lightning.quiet import quiet_libraries
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("fer_lightning.evaluate")  # __name__ is __main__ here
 
 # what decides which rows are in which split, so a checkpoint is by default scored on its own
 SPLIT_KEYS = ("split", "split_seed", "val_fraction", "drop_overlap")
@@ -101,6 +102,7 @@ def adopt_split(cfg: DictConfig, settings: dict[str, Any], overrides: list[str])
 
 @hydra.main(version_base="1.3", config_path="pkg://fer_lightning.conf", config_name="evaluate")
 def main(cfg: DictConfig) -> None:
+    quiet_libraries()
     with exit_on_user_error():
         hydra_config = HydraConfig.get()
         adopt_split(cfg, checkpoint.read(Path(cfg.ckpt))["hyper_parameters"], list(hydra_config.overrides.task))

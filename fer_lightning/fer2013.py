@@ -17,6 +17,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any
 
@@ -191,7 +192,8 @@ def _open_zip_member(path: Path, stream: IO[bytes], name: str, stack: contextlib
 
 
 def _open_tar_member(path: Path, stream: IO[bytes], stack: contextlib.ExitStack) -> IO[bytes]:
-    archive = stack.enter_context(tarfile.open(fileobj=stream, mode="r|gz"))
+    archive = tarfile.open(fileobj=stream, mode="r|gz")  # noqa: SIM115, the stack closes it
+    stack.enter_context(archive)
     for member in archive:
         if member.isfile() and Path(member.name).name == ARCHIVED_CSV:
             extracted = archive.extractfile(member)
@@ -233,16 +235,24 @@ def _blocks_of_lines(stream: IO[bytes], name: str) -> Iterator[list[bytes]]:
         if line > 1 and rest[-1:].isdigit():
             # '12' may be all there is left of '123'; after a quote or a Usage a cut would show
             raise _row_error(
-                name, line - 1, "the last line does not end: the file was cut off (if it is whole, end it with a newline)"
+                name,
+                line - 1,
+                "the last line does not end: the file was cut off (if it is whole, end it with a newline)",
             )
         yield [rest]
 
 
 def _parse_header(line: bytes, name: str) -> tuple[str, ...]:
-    shown = line[:60].decode("ascii", "replace").strip()
-    columns = tuple(next(csv.reader(io.StringIO(line.decode("ascii", "replace").lstrip("\ufeff"), newline="")), ()))
+    text = line.decode("utf-8-sig", "replace")
+    shown = text[:60].strip()
+    columns = tuple(next(csv.reader(io.StringIO(text, newline="")), ()))
     columns = tuple(column.strip() for column in columns)
-    if b"\0" in line or len(set(columns)) != len(columns) or "pixels" not in columns or not set(columns) <= set(_COLUMNS):
+    if (
+        b"\0" in line
+        or len(set(columns)) != len(columns)
+        or "pixels" not in columns
+        or not set(columns) <= set(_COLUMNS)
+    ):
         what = "a binary file, not CSV" if b"\0" in line or "\ufffd" in shown else f"the header {shown!r}"
         raise FerError(f"{name}: {what}; expected a header with the columns pixels, emotion and, perhaps, Usage")
     return columns
@@ -265,9 +275,13 @@ def _parse_block(lines: list[bytes], columns: tuple[str, ...], name: str, first_
             if column == "pixels":
                 texts.append(_unquoted(field, name, row))
             elif column == "emotion":
-                records[offset]["label"] = _code(field, _LABEL_CODES, name, row, f"emotion {{}} is not 0..{NUM_CLASSES - 1}")
+                records[offset]["label"] = _code(
+                    field, _LABEL_CODES, name, row, f"emotion {{}} is not 0..{NUM_CLASSES - 1}"
+                )
             else:
-                records[offset]["usage"] = _code(field, _USAGE_CODES, name, row, f"Usage {{}} is none of {', '.join(USAGES)}")
+                records[offset]["usage"] = _code(
+                    field, _USAGE_CODES, name, row, f"Usage {{}} is none of {', '.join(USAGES)}"
+                )
     values = _parse_pixels_fast(texts)
     if values is None:
         values = np.stack([_parse_pixels(text, name, first_row + offset) for offset, text in enumerate(texts)])
@@ -300,9 +314,7 @@ def _parse_pixels_fast(texts: list[bytes]) -> np.ndarray | None:
     data = np.frombuffer(b" ".join([b"", *texts, b""]), np.uint8)
     space = data == ord(" ")
     starts = np.cumsum([1, *(len(text) + 1 for text in texts)])
-    if any(
-        np.count_nonzero(space[start:stop]) != PIXELS for start, stop in zip(starts[:-1], starts[1:], strict=True)
-    ):
+    if any(np.count_nonzero(space[start:stop]) != PIXELS for start, stop in pairwise(starts)):
         return None
     digits = data - np.uint8(ord("0"))
     is_digit = digits < 10

@@ -39,8 +39,8 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        os.chmod(temporary, 0o644)  # mkstemp keeps other users out
-        os.replace(temporary, path)
+        temporary.chmod(0o644)  # mkstemp keeps other users out
+        temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise

@@ -25,7 +25,7 @@ def predict_logits(module: L.LightningModule, loader: DataLoader[Any], trainer: 
     with raising_keyboard_interrupt(trainer):
         batches = trainer.predict(module, loader)
     assert batches is not None  # return_predictions is on
-    return torch.cat([batch.cpu() for batch in batches])  # type: ignore[misc]
+    return torch.cat([batch.cpu() for batch in batches])  # type: ignore[union-attr]
 
 
 def score(logits: Tensor, labels: np.ndarray, fresh: np.ndarray) -> dict[str, Any]:

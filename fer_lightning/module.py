@@ -33,6 +33,8 @@ class ExpressionClassifier(L.LightningModule):
     ``lr_factor`` multiplies the optimizer's learning rates; a phase sets it before its fit.
     """
 
+    class_weights: Tensor | None
+
     def __init__(
         self,
         network: nn.Module,
@@ -46,7 +48,7 @@ class ExpressionClassifier(L.LightningModule):
         self.save_hyperparameters(dict(settings or {}))
         self.scale = Scale()
         # twice as fast as the default layout on CPUs and on GPUs with tensor cores
-        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = network.to(memory_format=torch.channels_last)
         self.lr_factor = 1.0
         self._make_optimizer = optimizer
         self._make_scheduler = scheduler

@@ -114,7 +114,9 @@ def parse_phases(config: DictConfig) -> dict[str, Phase]:
     Raises:
         FerError: see ``Phase.from_config``; or there is none.
     """
-    phases = {str(name): Phase.from_config(str(name), value) for name, value in _plain(config).items() if value is not None}
+    phases = {
+        str(name): Phase.from_config(str(name), value) for name, value in _plain(config).items() if value is not None
+    }
     if not phases:
         raise FerError("phases is empty: there is nothing to train")
     return phases

@@ -21,7 +21,7 @@ from fer_lightning.phases import PhaseResult
 
 # Okabe and Ito's palette, made for the colour-blind
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
-_STYLE = {
+_STYLE: Any = {
     "figure.dpi": 120,
     "font.size": 11,
     "axes.spines.top": False,

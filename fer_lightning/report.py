@@ -1,12 +1,16 @@
 """Tables in the terminal, and the entries of metrics.json."""
 
-import sys
+import argparse
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from fer_lightning.errors import FerError, exit_on_user_error
 from fer_lightning.phases import PhaseResult
 
 _NONE = "-"
@@ -33,18 +37,30 @@ def phase_entry(result: PhaseResult) -> dict[str, Any]:
     }
 
 
-def print_phases(results: Sequence[PhaseResult], data: str, final: dict[str, Any] | None = None) -> None:
-    """The table of scores by phase; with ``final`` a last line for the weights that the run hands over."""
-    table = Table(title=f"Scores by phase on the val split of {data}, {results[0].scores['n']:,} faces")
-    for column in ("phase", "examples", "epochs", "val loss", "accuracy", "not in training", "macro F1", "images/s"):
-        table.add_column(column, justify="left" if column == "phase" else "right")
-    for entry in map(phase_entry, results):
+def print_phases(entries: Sequence[dict[str, Any]], data: str, final: dict[str, Any] | None = None) -> None:
+    """The table of scores by phase; with ``final`` a last line for the weights that the run hands over.
+
+    Args:
+        entries: see ``phase_entry``.
+        data: what the faces are.
+        final: see ``metrics.score``.
+    """
+    table = Table(
+        title=f"Scores by phase on the val split of {data}",
+        caption="fresh: on the faces whose exact pixels are not in training",
+        box=SIMPLE_HEAD,
+        caption_justify="left",
+    )
+    for column in ("phase", "faces", "epochs", "val loss", "accuracy", "fresh", "macro F1", "images/s"):
+        table.add_column(column, justify="left" if column == "phase" else "right", no_wrap=True)
+    for entry in entries:
+        rate = entry["images_per_second"]
         table.add_row(
             entry["name"],
             "skipped" if entry["skipped"] else f"{entry['examples']:,}",
             str(entry["epochs"]),
             *_score_cells(entry["val_loss"], entry["val_accuracy"], entry["val_accuracy_fresh"], entry["val_macro_f1"]),
-            _NONE if entry["images_per_second"] is None else f"{entry['images_per_second']:.0f}",
+            _NONE if rate is None else f"{rate:.0f}",
         )
     if final:
         table.add_section()
@@ -61,6 +77,7 @@ def print_scores(scores: dict[str, Any], title: str) -> None:
     """Accuracy, then precision, recall and F1 by class."""
     table = Table(
         title=f"{title}, {scores['n']:,} faces",
+        box=SIMPLE_HEAD,
         caption=(
             f"accuracy {_percent(scores['accuracy'])}; on the {scores['n_fresh']:,} faces that are not in training "
             f"{_percent(scores['accuracy_fresh'])}; macro F1 {scores['macro_f1']:.3f}"
@@ -72,4 +89,33 @@ def print_scores(scores: dict[str, Any], title: str) -> None:
         table.add_column(column, justify="right")
     for label, row in scores["per_class"].items():
         table.add_row(label, *(f"{row[key]:.3f}" for key in ("precision", "recall", "f1")), f"{row['n']:,}")
-    Console(file=sys.stdout).print(table)
+    Console().print(table)
+
+
+def print_run(run_dir: Path) -> None:
+    """The table of a finished run, from its metrics.json.
+
+    Raises:
+        FerError: the run has none.
+    """
+    path = run_dir / "metrics.json"
+    try:
+        metrics = json.loads(path.read_text())
+        print_phases(metrics["phases"], metrics["data"], final=metrics)
+    except FileNotFoundError:
+        raise FerError(f"{run_dir} holds no finished run: there is no {path}") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise FerError(f"{path} is damaged: {error}") from error
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m fer_lightning.report", description="Print the scores by phase of a finished run."
+    )
+    parser.add_argument("run_dir", type=Path, help="the run's directory, as hydra.run.dir named it")
+    with exit_on_user_error():
+        print_run(parser.parse_args().run_dir)
+
+
+if __name__ == "__main__":
+    main()

@@ -134,7 +134,9 @@ class _Face:
         self._draw.polygon(self._to_pixels(points), fill=_grey(shade))
 
     def _line(self, points: Sequence[Point], shade: float, width: float) -> None:
-        self._draw.line(self._to_pixels(points), fill=_grey(shade), width=max(1, round(width * self._size)), joint="curve")
+        self._draw.line(
+            self._to_pixels(points), fill=_grey(shade), width=max(1, round(width * self._size)), joint="curve"
+        )
 
     def _head(self) -> None:
         hair = self._rng.uniform(15, 200)
@@ -167,7 +169,9 @@ class _Face:
     def _nose(self, expression: Expression) -> None:
         shade = self._skin * 0.7
         tip = 0.15 - 0.05 * min(max(expression.wrinkle, 0), 1)
-        self._line([(self._turn * 1.6 - 0.1, tip), (self._turn * 1.6, tip + 0.04), (self._turn * 1.6 + 0.1, tip)], shade, 0.035)
+        self._line(
+            [(self._turn * 1.6 - 0.1, tip), (self._turn * 1.6, tip + 0.04), (self._turn * 1.6 + 0.1, tip)], shade, 0.035
+        )
         if expression.wrinkle > 0.7:
             for side in (-1, 1):
                 self._line([(self._turn + side * 0.15, 0.05), (self._turn + side * 0.36, 0.32)], shade, 0.04)

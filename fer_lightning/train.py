@@ -21,8 +21,9 @@ from fer_lightning.errors import FerError, exit_on_user_error
 from fer_lightning.evaluate import Evaluator
 from fer_lightning.module import ExpressionClassifier
 from fer_lightning.phases import PhaseResult, parse_phases, phase_folder, run_phases
+from fer_lightning.quiet import quiet_libraries
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("fer_lightning.train")  # __name__ is __main__ here
 
 SETTINGS_FILE = "run.yaml"  # our own: Hydra rewrites .hydra when a run is resumed
 CHECKPOINTS = "checkpoints"
@@ -65,7 +66,7 @@ def train(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
     results = []
     for result in run_phases(cfg, module, datamodule, run_dir, lambda: evaluator.score(module)):
         results.append(result)
-        report.print_phases(results, datamodule.faces.name)
+        report.print_phases([report.phase_entry(r) for r in results], datamodule.faces.name)
     return _conclude(cfg, module, datamodule, evaluator, results, run_dir)
 
 
@@ -116,7 +117,7 @@ def _conclude(
     plots.face_sheet(datamodule, figures / "faces.png")
     plots.history(results, figures / "history.png")
     plots.confusion(scores, evaluator.title, figures / "confusion.png")
-    report.print_phases(results, datamodule.faces.name, final=scores)
+    report.print_phases(metrics["phases"], datamodule.faces.name, final=scores)
     log.info("the run is in %s, its weights in %s", run_dir, final)
     return metrics
 
@@ -136,11 +137,14 @@ def save_settings(cfg: DictConfig, choices: Mapping[str, Any], run_dir: Path) ->
     Raises:
         FerError: ``run_dir`` holds a run already.
     """
-    target = run_dir / SETTINGS_FILE
-    if target.exists():
-        raise FerError(f"{run_dir} holds a run already: go on with it by resume={run_dir}, or name another hydra.run.dir")
+    if any(run_dir.glob("phases/*/done.json")) or any(run_dir.glob("phases/*/checkpoints/*.ckpt")):
+        raise FerError(
+            f"{run_dir} holds a run already: go on with it by resume={run_dir}, or name another hydra.run.dir"
+        )
     groups = {group: choice for group, choice in choices.items() if group in cfg and isinstance(choice, str)}
-    files.write_text(target, yaml.safe_dump({"groups": groups, "values": _plain(cfg)}, sort_keys=False))
+    files.write_text(
+        run_dir / SETTINGS_FILE, yaml.safe_dump({"groups": groups, "values": _plain(cfg)}, sort_keys=False)
+    )
     files.write_text(run_dir / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
 
 
@@ -186,11 +190,14 @@ def _refuse_other_overrides() -> None:
     allowed = ("resume=", "data.dir=")
     others = [word for word in HydraConfig.get().overrides.task if not word.startswith(allowed)]
     if others:
-        raise FerError(f"resume goes on with the run's own settings; leave out {' '.join(others)} (data.dir may be given)")
+        raise FerError(
+            f"resume goes on with the run's own settings; leave out {' '.join(others)} (data.dir may be given)"
+        )
 
 
 @hydra.main(version_base="1.3", config_path="pkg://fer_lightning.conf", config_name="train")
 def main(cfg: DictConfig) -> float:
+    quiet_libraries()
     with exit_on_user_error():
         run_dir = Path(HydraConfig.get().runtime.output_dir)
         if cfg.resume is None:

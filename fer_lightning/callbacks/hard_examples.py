@@ -13,7 +13,7 @@ from fer_lightning.errors import FerError
 log = logging.getLogger(__name__)
 
 
-class NoHardExamples(Exception):
+class NoHardExamples(Exception):  # noqa: N818, an outcome and no error
     """The network gets every training example right, so there is nothing to train on."""
 
 

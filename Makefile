@@ -1,0 +1,30 @@
+# make demo: the whole way on drawn faces.  make test: the tests.  Both set everything up first.
+PYTHON := .venv/bin/python
+INSTALLED := .venv/.installed
+
+.PHONY: demo test lint types setup
+
+demo: $(INSTALLED)
+	rm -rf outputs/demo
+	$(PYTHON) -m fer_lightning.train +experiment=demo hydra.run.dir=outputs/demo
+	$(PYTHON) -m fer_lightning.evaluate data=sample ckpt=outputs/demo/checkpoints/best.ckpt subset=test \
+		hydra.run.dir=outputs/demo/test
+	$(PYTHON) -m export ckpt=outputs/demo/checkpoints/best.ckpt out=bundles/demo verify.faces=256
+	@$(PYTHON) -m fer_lightning.report outputs/demo
+	@echo "bundle: bundles/demo/"
+
+test: $(INSTALLED)
+	$(PYTHON) -m pytest
+
+lint: $(INSTALLED)
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+
+types: $(INSTALLED)
+	$(PYTHON) -m mypy
+
+setup: $(INSTALLED)
+
+$(INSTALLED): setup.sh pyproject.toml constraints.txt
+	@./setup.sh
+	@touch $@

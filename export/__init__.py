@@ -1,0 +1,1 @@
+"""A trained network -> ONNX -> TFLite, verified, as a bundle that the app takes: python -m export."""

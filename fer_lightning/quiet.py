@@ -1,0 +1,22 @@
+"""Keep other libraries from talking over what a command says."""
+
+import logging
+import sys
+import types
+import warnings
+
+
+def quiet_libraries() -> None:
+    """Silence advice that does not apply here; warnings that a user can act on stay."""
+    # "GPU available: False", advice on cloud loggers: repeated by each Trainer, and there are many
+    logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
+    # a batch is one gather from mapped memory: loader workers would cost more than they save
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    # small runs (the demo, the tests) have fewer steps than the logging interval
+    warnings.filterwarnings(
+        "ignore", message=".*The number of training batches.*is smaller than the logging interval.*"
+    )
+    # Lightning 2.6 on newer releases of torch
+    warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.*")
+    # TensorBoard's own sign that TensorFlow is not to be loaded: saves seconds and a page of messages
+    sys.modules.setdefault("tensorboard.compat.notf", types.ModuleType("tensorboard.compat.notf"))

@@ -1,0 +1,36 @@
+#!/bin/sh
+# Make .venv and install the project with everything that training, export and development need.
+set -u
+cd "$(dirname "$0")" || exit 1
+
+fail() {
+    echo "error: $1" >&2
+    exit 1
+}
+
+supported='import sys; sys.exit(not ((3, 12) <= sys.version_info[:2] < (3, 14)))'
+python=
+for candidate in ${PYTHON3:-} python3.12 python3.13 python3 python; do
+    if "$candidate" -c "$supported" >/dev/null 2>&1; then
+        python=$candidate
+        break
+    fi
+done
+[ -n "$python" ] || fail "Python 3.12 or 3.13 is needed and was not found; install one, or name it: make PYTHON3=/path/to/python"
+
+if ! .venv/bin/python -c "$supported" >/dev/null 2>&1; then
+    rm -rf .venv
+    "$python" -m venv .venv || fail "$python cannot make a virtual environment (Debian and Ubuntu: apt install python3-venv; or is the disk full?)"
+fi
+
+echo "installing into .venv: several GB the first time, a few minutes"
+log=.venv/install.log
+if ! .venv/bin/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable '.[dev]' >"$log" 2>&1; then
+    if grep -qi 'no space left' "$log"; then
+        fail "the disk is full: the installation needs about 8 GB"
+    elif grep -qiE 'NewConnectionError|NameResolutionError|ConnectTimeout|Network is unreachable|Temporary failure|Connection broken|Read timed out' "$log"; then
+        fail "the packages cannot be downloaded: there is no network, or it broke off; run the same command again"
+    fi
+    tail -n 5 "$log" >&2
+    fail "pip could not install the dependencies; all it said is in $log"
+fi

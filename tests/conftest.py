@@ -1,0 +1,103 @@
+"""The real configs, composed and shrunk; generated files in Kaggle's forms; the real data where they are."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import hydra
+import numpy as np
+import pytest
+from omegaconf import DictConfig
+
+from fer_lightning import train as train_module
+from fer_lightning.fer2013 import USAGES, Faces
+from fer_lightning.sample import draw_sample
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+# a network of the same shape with a hundredth of the work, on few faces
+SHRUNK = (
+    "data=sample",
+    "data.train=140",
+    "data.val=70",
+    "data.test=70",
+    "model.channels=[8,8,16,16]",
+    "model.dense=[16,16,16]",
+    "model.bn_momentum=0.1",
+    "trainer.accelerator=cpu",
+    "trainer.enable_progress_bar=false",
+)
+
+
+@pytest.fixture
+def compose() -> Callable[..., DictConfig]:
+    """compose("train", "optimizer.lr=1"): a packaged config with overrides."""
+
+    def composed(name: str, *overrides: str) -> DictConfig:
+        with hydra.initialize_config_module("fer_lightning.conf", version_base="1.3"):
+            return hydra.compose(name, overrides=list(overrides))
+
+    return composed
+
+
+@pytest.fixture
+def train(compose: Callable[..., DictConfig]) -> Callable[..., dict]:
+    """train(run_dir, *overrides): a shrunk run, as the command would do it; returns its metrics.json."""
+
+    def trained(run_dir: Path, *overrides: str) -> dict:
+        cfg = compose("train", *SHRUNK, *overrides)
+        return train_module.train(cfg, run_dir)
+
+    return trained
+
+
+@pytest.fixture(scope="session")
+def faces() -> Faces:
+    """Drawn faces with all three Usages."""
+    return draw_sample(train=21, val=7, test=7, seed=3)
+
+
+def csv_text(faces: Faces, columns: Iterable[str] = ("emotion", "pixels", "Usage"), quote: str = "") -> str:
+    """``faces`` as Kaggle writes them."""
+    header = list(columns)
+    lines = [",".join(header)]
+    for pixels, label, usage in zip(faces.pixels, faces.labels, faces.usage, strict=True):
+        values = {
+            "emotion": str(label),
+            "pixels": quote + " ".join(map(str, pixels.ravel().tolist())) + quote,
+            "Usage": USAGES[usage],
+        }
+        lines.append(",".join(values[column.strip()] for column in header))
+    return "\n".join(lines) + "\n"
+
+
+@pytest.fixture(scope="session")
+def real_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with Kaggle's fer2013.csv; skips where the real data are not at hand."""
+    maker = SHARED / "data" / "make_fer2013.py"
+    if not maker.is_file():
+        pytest.skip("needs the real FER2013")
+    folder = tmp_path_factory.mktemp("fer2013")
+    subprocess.run([sys.executable, maker, folder, "--form", "fer2013"], check=True, capture_output=True)
+    return folder
+
+
+def run_command(*words: str, cwd: Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """python -m WORDS, as a user runs it."""
+    return subprocess.run([sys.executable, "-m", *words], cwd=cwd, env=env, capture_output=True, text=True, timeout=300)
+
+
+def assert_one_sentence(process: subprocess.CompletedProcess[str], *parts: str) -> None:
+    """The command failed with one line on standard error that says ``parts``, and no traceback."""
+    assert process.returncode == 1, process.stderr
+    lines = [line for line in process.stderr.splitlines() if line.strip()]
+    assert len(lines) == 1, process.stderr
+    assert lines[0].startswith("error: ")
+    for part in parts:
+        assert part in lines[0]
+
+
+def random_images(count: int, seed: int = 0) -> np.ndarray:
+    """uint8 [count, 48, 48]."""
+    return np.random.default_rng(seed).integers(0, 256, (count, 48, 48), dtype=np.uint8)

@@ -1,0 +1,151 @@
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from fer_lightning.datamodule import FaceDataset, FER2013DataModule, SampleDataModule
+from fer_lightning.errors import FerError
+from fer_lightning.fer2013 import UNKNOWN, Faces
+from tests.conftest import csv_text
+
+
+class Invert(nn.Module):
+    """An augmentation whose effect is certain."""
+
+    def forward(self, images):
+        return 255 - images
+
+
+class FakeTrainer:
+    world_size, global_rank = 1, 0
+
+    def __init__(self, training: bool) -> None:
+        self.training = training
+
+
+@pytest.fixture
+def folder(tmp_path, faces):
+    (tmp_path / "fer2013.csv").write_text(csv_text(faces))
+    return tmp_path
+
+
+@pytest.fixture
+def datamodule(folder):
+    datamodule = FER2013DataModule(dir=str(folder), batch_size=8, eval_batch_size=4, augment=Invert())
+    datamodule.prepare_data()
+    datamodule.setup()
+    return datamodule
+
+
+def test_batches_are_raw_uint8(datamodule, faces):
+    images, labels = next(iter(datamodule.val_dataloader()))
+    assert (images.dtype, images.shape, labels.dtype) == (torch.uint8, (4, 1, 48, 48), torch.int64)
+    rows = faces.rows_of("PublicTest")[:4]
+    np.testing.assert_array_equal(images[:, 0], faces.pixels[rows])
+    np.testing.assert_array_equal(labels, faces.labels[rows])
+
+
+def test_dataset_gives_single_examples_too(faces):
+    image, label = FaceDataset(faces, np.array([5, 2]))[1]
+    assert image.shape == (1, 48, 48)
+    assert label == faces.labels[2]
+
+
+def test_training_order_is_shuffled_complete_and_seeded(datamodule, faces):
+    def order(seed: int) -> list[int]:
+        datamodule.shuffle_seed = seed
+        return [int(label) for _, labels in datamodule.train_dataloader() for label in labels]
+
+    assert sorted(order(0)) == sorted(faces.labels[faces.rows_of("Training")])
+    assert order(0) == order(0)
+    assert order(0) != order(1)
+
+
+def test_augments_while_training_in_phases_that_ask_for_it(datamodule):
+    batch = (torch.zeros(2, 1, 48, 48, dtype=torch.uint8), torch.zeros(2))
+    brightness = {}
+    for augment in (False, True):
+        for training in (False, True):
+            datamodule.start_phase(augment=augment)
+            datamodule.trainer = FakeTrainer(training)
+            brightness[augment, training] = int(datamodule.on_after_batch_transfer(batch, 0)[0].max())
+    assert brightness == {(False, False): 0, (False, True): 0, (True, False): 0, (True, True): 255}
+
+
+def test_setup_is_idempotent(datamodule):
+    before = datamodule.faces
+    datamodule.restrict(np.array([1, 2]))
+    datamodule.setup("fit")
+    assert datamodule.faces is before
+    assert len(datamodule.phase_rows) == 2  # a second fit's setup does not undo the phase
+
+
+def test_restrict_with_holdout_validates_on_part_of_it(datamodule):
+    rows = datamodule.rows("train")[:10]
+    datamodule.restrict(rows, holdout=0.2)
+    held_out = datamodule.val_dataloader().dataset.rows
+    assert len(held_out) == 2
+    assert sorted([*held_out, *datamodule.phase_rows]) == sorted(rows)
+    datamodule.start_phase(augment=False)
+    assert len(datamodule.val_dataloader().dataset) == 7
+    assert len(datamodule.phase_rows) == 21
+
+
+def test_drop_overlap(tmp_path, faces):
+    pixels = faces.pixels.copy()
+    pixels[0], pixels[1] = pixels[faces.rows_of("PublicTest")[0]], pixels[faces.rows_of("PrivateTest")[0]]
+    (tmp_path / "fer2013.csv").write_text(csv_text(Faces(pixels, faces.labels, faces.usage, "")))
+    kept = {}
+    for drop in (False, True):
+        datamodule = FER2013DataModule(dir=str(tmp_path), drop_overlap=drop)
+        datamodule.setup()
+        kept[drop] = list(datamodule.rows("train")), int(datamodule.is_fresh("val").sum())
+    assert kept[False] == (list(range(21)), 6)
+    assert kept[True] == (list(range(2, 21)), 7)
+
+
+def test_official_split_of_a_file_without_usage(tmp_path, faces):
+    (tmp_path / "train.csv").write_text(csv_text(faces, ("emotion", "pixels")))
+    with pytest.raises(FerError, match=r"data\.split=random"):
+        FER2013DataModule(dir=str(tmp_path)).setup()
+    datamodule = FER2013DataModule(dir=str(tmp_path), split="random")
+    datamodule.setup()
+    assert (len(datamodule.rows("train")), len(datamodule.rows("val"))) == (28, 7)
+    with pytest.raises(FerError, match="no labelled test rows"):
+        datamodule.test_dataloader()
+
+
+def test_a_usage_that_does_not_occur_is_missed_only_when_asked_for(tmp_path, faces):
+    public = faces.usage < 2
+    (tmp_path / "fer2013.csv").write_text(
+        csv_text(Faces(faces.pixels[public], faces.labels[public], faces.usage[public], ""))
+    )
+    datamodule = FER2013DataModule(dir=str(tmp_path))
+    datamodule.setup()
+    assert len(datamodule.rows("val")) == 7
+    with pytest.raises(FerError, match="has no PrivateTest rows, so there is no test split"):
+        datamodule.rows("test")
+
+
+def test_unlabelled_test_csv_is_for_prediction(folder, faces):
+    datamodule = FER2013DataModule(dir=str(folder))
+    with pytest.raises(FerError, match=r"no test\.csv"):
+        datamodule.predict_dataloader()
+    (folder / "test.csv").write_text(csv_text(faces, ("pixels",)))
+    images, labels = next(iter(datamodule.predict_dataloader()))
+    np.testing.assert_array_equal(images[:, 0], faces.pixels)
+    assert set(labels.tolist()) == {UNKNOWN}
+
+
+@pytest.mark.parametrize("wrong", [{"split": "oficial"}, {"val_fraction": 0.0}, {"val_fraction": 1.5}])
+def test_wrong_options(wrong):
+    with pytest.raises(FerError, match=next(iter(wrong))):
+        FER2013DataModule(dir="x", **wrong)
+
+
+def test_sample_has_all_splits_and_says_what_it_is():
+    datamodule = SampleDataModule(train=14, val=7, test=7, seed=0)
+    datamodule.setup()
+    assert [len(datamodule.rows(subset)) for subset in ("train", "val", "test")] == [14, 7, 7]
+    assert datamodule.class_counts().tolist() == [2] * 7
+    assert "not FER2013" in datamodule.faces.name
