@@ -208,6 +208,8 @@ class FER2013DataModule(L.LightningDataModule):
             rank=self.trainer.global_rank if self.trainer else 0,
             seed=self.shuffle_seed,
         )
+        if self.trainer:  # a resumed run fetches its first batch before Lightning says which epoch it is
+            sampler.set_epoch(self.trainer.current_epoch)
         return DataLoader(
             dataset,
             batch_size=self.batch_size,
@@ -215,6 +217,8 @@ class FER2013DataModule(L.LightningDataModule):
             num_workers=self.num_workers,
             persistent_workers=self.num_workers > 0,
             pin_memory=torch.cuda.is_available(),
+            # of its own: each new iterator draws from it, which else would shift dropout's draws
+            generator=torch.Generator(),
             collate_fn=_as_it_is,
         )
 

@@ -114,6 +114,17 @@ class ExpressionClassifier(L.LightningModule):
         images, _ = batch
         return self(images)
 
+    def on_train_epoch_end(self) -> None:
+        # before the checkpoint is written: Lightning would step the plateau schedule after it, and a
+        # resumed run would miss that step
+        for config in self.trainer.lr_scheduler_configs:
+            if config.reduce_on_plateau:
+                config.scheduler.step(self.trainer.callback_metrics["val_loss"])  # type: ignore[arg-type]
+
+    def lr_scheduler_step(self, scheduler: LRScheduler, metric: Any | None) -> None:
+        if metric is None:  # a plateau schedule has had its step in on_train_epoch_end
+            scheduler.step()
+
     def configure_optimizers(self) -> OptimizerLRScheduler:
         optimizer = self._make_optimizer(self.parameters())
         for group in optimizer.param_groups:

@@ -182,14 +182,21 @@ def _fit(
     callbacks: list[L.Callback] = [history, EpochSeed(cfg.seed, index)]
     if phase.source == "hard":
         callbacks.append(HardExampleMining(phase.holdout))
+    checkpoints = {"dirpath": str(folder / "checkpoints")}
+    filled_in: dict[str, dict[str, Any]] = {
+        "early_stopping": {"patience": phase.patience},
+        "checkpoint": checkpoints,
+        "last_checkpoint": checkpoints,
+    }
+    # Lightning takes a callback together with the switch against it for a mistake
+    switched_off = {
+        "progress_bar": not cfg.trainer.enable_progress_bar,
+        "checkpoint": not cfg.trainer.enable_checkpointing,
+        "last_checkpoint": not cfg.trainer.enable_checkpointing,
+    }
     for key, callback in cfg.callbacks.items():
-        extra: dict[str, Any] = {}
-        if key == "early_stopping":
-            extra = {"patience": phase.patience}
-        elif key == "checkpoint":
-            extra = {"dirpath": str(folder / "checkpoints")}
-        if callback is not None:
-            callbacks.append(instantiate(callback, **extra))
+        if callback is not None and not switched_off.get(key):
+            callbacks.append(instantiate(callback, **filled_in.get(key, {})))
     trainer = make_trainer(
         cfg.trainer,
         max_epochs=min(phase.epochs, cfg.trainer.max_epochs or phase.epochs),

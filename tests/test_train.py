@@ -1,0 +1,286 @@
+import csv
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from hydra.core.global_hydra import GlobalHydra
+
+from fer_lightning import train as train_module
+from fer_lightning.checkpoint import load_network, read
+from fer_lightning.errors import FerError
+from tests.conftest import SHRUNK, assert_one_sentence, run_command
+
+FEW = ("phases.baseline.epochs=2", "phases.hard_examples.epochs=1", "phases.balance.epochs=2")
+PACKAGED_EXPERIMENTS = sorted(
+    path.stem for path in (Path(train_module.__file__).parents[1] / "conf" / "experiment").glob("*.yaml")
+)
+
+
+@pytest.fixture(scope="module")
+def run_dir(tmp_path_factory):
+    """A finished three-phase run by the real command."""
+    folder = tmp_path_factory.mktemp("run") / "out"
+    process = run_command(
+        "fer_lightning.train", "+experiment=hard_mining", *SHRUNK, *FEW, f"hydra.run.dir={folder}", cwd=folder.parent
+    )
+    assert process.returncode == 0, process.stderr
+    assert "Scores by phase" in process.stdout
+    assert "handed over" in process.stdout
+    return folder
+
+
+def test_run_directory(run_dir):
+    files = {str(path.relative_to(run_dir)) for path in run_dir.rglob("*") if path.is_file()}
+    assert {
+        "run.yaml",
+        "config.yaml",
+        "metrics.json",
+        "checkpoints/best.ckpt",
+        "checkpoints/last.ckpt",
+        "figures/class_counts.png",
+        "figures/faces.png",
+        "figures/history.png",
+        "figures/confusion.png",
+        "phases/1-baseline/checkpoints/best.ckpt",
+        "phases/1-baseline/checkpoints/last.ckpt",
+        "phases/1-baseline/csv/version_0/metrics.csv",
+        "phases/3-balance/done.json",
+    } <= files
+    assert any("tfevents" in name for name in files)
+    assert not any("=" in name for name in files)
+    assert not any(Path(name).name.startswith(".best") for name in files)  # no half-written file
+
+
+def test_metrics_json(run_dir):
+    metrics = json.loads((run_dir / "metrics.json").read_text())
+    assert [phase["name"] for phase in metrics["phases"]] == ["baseline", "hard_examples", "balance"]
+    assert [phase["epochs"] for phase in metrics["phases"]] == [2, 1, 2]
+    assert metrics["phases"][0]["examples"] == 140
+    assert 0 < metrics["phases"][1]["examples"] < 140
+    for phase in metrics["phases"]:
+        assert 0 <= phase["val_accuracy"] <= 1
+        assert phase["val_loss"] > 0
+        assert len(phase["history"]) == phase["epochs"]
+    assert metrics["n"] == 70
+    assert {"accuracy", "accuracy_fresh", "macro_f1", "per_class", "confusion"} <= set(metrics)
+    assert "not FER2013" in metrics["data"]
+
+
+def test_best_checkpoint_is_the_best_phases_best(run_dir):
+    scores = [
+        (json.loads(done.read_text())["best_val_accuracy"], done.parent)
+        for done in sorted(run_dir.glob("phases/*/done.json"))
+    ]
+    _, folder = max(scores, key=lambda pair: pair[0])
+    best = (folder / "checkpoints" / "best.ckpt").read_bytes()
+    assert (run_dir / "checkpoints" / "best.ckpt").read_bytes() == best
+    load_network(run_dir / "checkpoints" / "best.ckpt")
+
+
+def test_checkpoints_hold_plain_values(run_dir):
+    settings = read(run_dir / "checkpoints" / "best.ckpt")["hyper_parameters"]
+    assert settings["model"]["dropout"] == 0.3
+    assert json.loads(json.dumps(settings)) == settings
+
+
+def test_csv_log_has_the_learning_rate_and_recall_by_class(run_dir):
+    with (run_dir / "phases" / "1-baseline" / "csv" / "version_0" / "metrics.csv").open() as file:
+        columns = next(csv.reader(file))
+    assert {"train_loss", "val_accuracy", "val_macro_f1", "val_recall_disgust", "lr-Adam"} <= set(columns)
+
+
+def test_a_finished_run_is_not_overwritten(run_dir):
+    process = run_command("fer_lightning.train", *SHRUNK, f"hydra.run.dir={run_dir}", cwd=run_dir.parent)
+    assert_one_sentence(process, "holds a run already", f"resume={run_dir}")
+
+
+def test_resuming_a_finished_run_trains_nothing(run_dir):
+    before = (run_dir / "checkpoints" / "best.ckpt").read_bytes()
+    process = run_command("fer_lightning.train", f"resume={run_dir}", cwd=run_dir.parent)
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.count("is done already") == 3
+    assert (run_dir / "checkpoints" / "best.ckpt").read_bytes() == before
+
+
+def test_resume_refuses_other_settings(run_dir):
+    process = run_command("fer_lightning.train", f"resume={run_dir}", "optimizer.lr=1", cwd=run_dir.parent)
+    assert_one_sentence(process, "run's own settings", "optimizer.lr=1")
+
+
+def test_resume_of_no_run(tmp_path):
+    process = run_command("fer_lightning.train", f"resume={tmp_path}/nothing", cwd=tmp_path)
+    assert_one_sentence(process, "is no run directory")
+
+
+@pytest.mark.parametrize("experiment", PACKAGED_EXPERIMENTS)
+def test_every_experiment_passes_a_fast_run(train, tmp_path, experiment):
+    metrics = train(tmp_path, f"+experiment={experiment}", "trainer.fast_dev_run=true")
+    assert len(metrics["phases"]) == 3
+
+
+def test_trainer_max_epochs_caps_every_phase(train, tmp_path):
+    metrics = train(tmp_path, "+experiment=hard_mining", "trainer.max_epochs=1", "trainer.limit_train_batches=1")
+    assert [phase["epochs"] for phase in metrics["phases"]] == [1, 1, 1]
+
+
+def test_same_seed_same_run(train, tmp_path):
+    one = ("phases.baseline.epochs=1", "phases.baseline.augment=true")
+    first, second = (train(tmp_path / name, *one) for name in ("a", "b"))
+    other = train(tmp_path / "c", *one, "seed=1")
+    weights = [load_network(tmp_path / name / "checkpoints" / "last.ckpt")[0].state_dict() for name in ("a", "b", "c")]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    assert not torch.equal(weights[0]["0.weight"], weights[2]["0.weight"])
+    assert first["loss"] == second["loss"] != other["loss"]
+
+
+def test_class_weights(train, tmp_path):
+    plain = train(tmp_path / "a", "phases.baseline.epochs=1", "data.train=50")
+    weighted = train(tmp_path / "b", "phases.baseline.epochs=1", "data.train=50", "class_weights=true")
+    assert plain["loss"] != weighted["loss"]
+
+
+def test_phase_without_hard_examples_is_skipped(train, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("fer_lightning.callbacks.hard_examples.mine", lambda *_: torch.empty(0).long().numpy())
+    metrics = train(tmp_path, "+experiment=hard_mining", *FEW)
+    assert [phase["skipped"] for phase in metrics["phases"]] == [False, True, False]
+    assert metrics["phases"][1]["examples"] == 0
+    assert "hard_examples is skipped" in caplog.text
+
+
+def test_three_phases_beat_chance_clearly(train, tmp_path):
+    """Chance is 14 %."""
+    metrics = train(
+        tmp_path,
+        "+experiment=hard_mining",
+        "data.train=700",
+        "data.val=140",
+        "model.channels=[16,16,32,32]",
+        "model.dense=[32,32,32]",
+        "model.dropout=0.1",
+        "optimizer.lr=3e-3",
+        "phases.baseline.epochs=6",
+        "phases.hard_examples.epochs=2",
+        "phases.balance.epochs=6",
+    )
+    assert metrics["accuracy"] > 0.5
+
+
+@pytest.mark.parametrize(
+    ("word", "part"),
+    [
+        ("phases.baseline.source=hrad", "phases.baseline.source='hrad'"),
+        ("select=worst", "select=worst"),
+        ("data.split=oficial", "data.split=oficial"),
+        ("model.channels=many", "model"),
+    ],
+)
+def test_mistakes_in_the_config_are_one_sentence(tmp_path, word, part):
+    process = run_command("fer_lightning.train", *SHRUNK, word, f"hydra.run.dir={tmp_path}/run", cwd=tmp_path)
+    assert_one_sentence(process, part)
+
+
+def test_missing_data_is_one_sentence(tmp_path):
+    process = run_command("fer_lightning.train", "data.dir=nowhere", f"hydra.run.dir={tmp_path}/run", cwd=tmp_path)
+    assert_one_sentence(process, "data.dir=nowhere is no folder", "fer_lightning.download")
+
+
+class TestInterrupted:
+    @pytest.fixture
+    def start(self, tmp_path):
+        """A run in its hard-example phase, interrupted by Ctrl-C as soon as that has a checkpoint."""
+        folder = tmp_path / "run"
+        words = ["+experiment=hard_mining", *SHRUNK, "phases.baseline.epochs=1", "phases.hard_examples.epochs=4"]
+        words += ["phases.balance.epochs=1", "phases.hard_examples.patience=9", f"hydra.run.dir={folder}"]
+        # slow enough to be caught in the middle
+        words += ["data.batch_size=4", "model.channels=[32,32,32,32]"]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "fer_lightning.train", *words],
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        last = folder / "phases" / "2-hard_examples" / "checkpoints" / "last.ckpt"
+        deadline = time.monotonic() + 120
+        while not last.exists():
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=60)
+        assert process.returncode == 130, errors
+        assert "Traceback" not in errors
+        assert f"resume={folder}" in errors
+        return folder, words
+
+    def test_resume_ends_with_the_weights_of_an_unbroken_run(self, start, tmp_path):
+        folder, words = start
+        mined = read(folder / "phases" / "2-hard_examples" / "checkpoints" / "last.ckpt")["callbacks"]
+        rows = mined["HardExampleMining"]["rows"]
+        process = run_command("fer_lightning.train", f"resume={folder}", cwd=tmp_path)
+        assert process.returncode == 0, process.stderr
+        whole = tmp_path / "whole"
+        process = run_command("fer_lightning.train", *words[:-3], *words[-2:], f"hydra.run.dir={whole}", cwd=tmp_path)
+        assert process.returncode == 0, process.stderr
+        for name in ("2-hard_examples", "3-balance"):
+            resumed, unbroken = (read(run / "phases" / name / "checkpoints" / "last.ckpt") for run in (folder, whole))
+            for key, value in unbroken["state_dict"].items():
+                assert torch.equal(resumed["state_dict"][key], value), (name, key)
+        again = read(folder / "phases" / "2-hard_examples" / "checkpoints" / "last.ckpt")["callbacks"]
+        assert torch.equal(again["HardExampleMining"]["rows"], rows)
+        histories = [json.loads((run / "metrics.json").read_text())["phases"] for run in (folder, whole)]
+        assert [phase["epochs"] for phase in histories[0]] == [phase["epochs"] for phase in histories[1]] == [1, 4, 1]
+
+
+class TestSavedSettings:
+    """What a run directory says can set values, never what is called."""
+
+    @pytest.fixture
+    def saved(self, compose, tmp_path):
+        cfg = compose("train", *SHRUNK, "optimizer.lr=0.5")
+        groups = {"data": "sample", "model": "cnn8", "optimizer": "adam", "phases": "baseline"}
+        train_module.save_settings(cfg, groups, tmp_path)
+        return tmp_path / train_module.SETTINGS_FILE
+
+    def load(self, path):
+        from hydra import initialize_config_module
+
+        GlobalHydra.instance().clear()
+        with initialize_config_module("fer_lightning.conf", version_base="1.3"):
+            return train_module.load_settings(path.parent)
+
+    def test_values_come_back(self, saved):
+        cfg = self.load(saved)
+        assert cfg.optimizer.lr == 0.5
+        assert cfg.data.train == 140
+
+    def test_targets_do_not(self, saved):
+        content = yaml.safe_load(saved.read_text())
+        content["values"]["optimizer"]["_target_"] = "os.system"
+        content["values"]["phases"]["extra"] = {"_target_": "os.system", "command": "true"}
+        saved.write_text(yaml.safe_dump(content))
+        cfg = self.load(saved)
+        assert cfg.optimizer._target_ == "torch.optim.Adam"
+        assert "_target_" not in cfg.phases.extra
+
+    @pytest.mark.parametrize(
+        "damage",
+        [
+            lambda text: text[: len(text) // 2] + "\n: : :",
+            lambda _: "",
+            lambda _: "- a list",
+            lambda text: text.replace("lr: 0.5", "lr: ${oc.env:HOME}"),
+            lambda text: text.replace("model: cnn8", "model: none_such"),
+        ],
+    )
+    def test_damage_is_a_sentence(self, saved, damage):
+        saved.write_text(damage(saved.read_text()))
+        with pytest.raises(FerError, match=r"run\.yaml"):
+            self.load(saved)
