@@ -16,6 +16,8 @@ def quiet_libraries() -> None:
     warnings.filterwarnings(
         "ignore", message=".*The number of training batches.*is smaller than the logging interval.*"
     )
+    # resuming a run writes where it wrote before, on purpose
+    warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty.*")
     # Lightning 2.6 on newer releases of torch
     warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.*")
     # TensorBoard's own sign that TensorFlow is not to be loaded: saves seconds and a page of messages

@@ -49,6 +49,7 @@ def print_phases(entries: Sequence[dict[str, Any]], data: str, final: dict[str, 
         title=f"Scores by phase on the val split of {data}",
         caption="fresh: on the faces whose exact pixels are not in training",
         box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),  # the longest phase name fits 80 columns then
         caption_justify="left",
     )
     for column in ("phase", "faces", "epochs", "val loss", "accuracy", "fresh", "macro F1", "images/s"):

@@ -82,7 +82,7 @@ class TestForms:
         assert not loaded.has_labels
 
     def test_nothing_there(self, tmp_path):
-        with pytest.raises(FerError, match="holds none of fer2013.csv"):
+        with pytest.raises(FerError, match=r"holds none of fer2013\.csv"):
             fer2013.find_training_file(tmp_path)
         with pytest.raises(FerError, match="is no folder"):
             fer2013.find_training_file(tmp_path / "nowhere")

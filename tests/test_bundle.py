@@ -1,0 +1,16 @@
+import pytest
+
+from fer_lightning.bundle import TFLiteModel
+from fer_lightning.errors import FerError
+
+
+def test_missing(tmp_path):
+    with pytest.raises(FerError, match="there is no model"):
+        TFLiteModel(tmp_path / "FER2013.tflite")
+
+
+def test_no_tflite(tmp_path):
+    path = tmp_path / "FER2013.tflite"
+    path.write_bytes(b"not a flatbuffer at all" * 20)
+    with pytest.raises(FerError, match="is no TFLite model"):
+        TFLiteModel(path)
