@@ -105,8 +105,9 @@ class FER2013DataModule(L.LightningDataModule):
         return fer2013.load(path)
 
     def prepare_data(self) -> None:
-        """Build the cache, in one process a machine."""
-        self._load()
+        """Build the cache, in one process a machine; called before every fit, so it does so once."""
+        if self._faces is None:
+            self._load()
 
     def setup(self, stage: str | None = None) -> None:
         """Map the data and split them; called before every fit, so it does so once."""

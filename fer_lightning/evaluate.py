@@ -26,13 +26,25 @@ SPLIT_KEYS = ("split", "split_seed", "val_fraction", "drop_overlap")
 
 
 class Evaluator:
-    """Scores networks on one split, in float32, so that a figure does not hang on the processor."""
+    """Scores networks on one split, in float32, so that a figure does not hang on the processor.
 
-    def __init__(self, datamodule: FER2013DataModule, subset: Subset, accelerator: str) -> None:
+    Args:
+        datamodule: after ``setup``.
+        accelerator: Lightning's name of one.
+        progress: whether to show a progress bar.
+
+    Raises:
+        FerError: the split is empty.
+    """
+
+    def __init__(
+        self, datamodule: FER2013DataModule, subset: Subset, accelerator: str, *, progress: bool = True
+    ) -> None:
         self.datamodule = datamodule
         self.subset = subset
         self.rows = datamodule.rows(subset)
         self._accelerator = accelerator
+        self._progress = progress
 
     @property
     def labels(self) -> np.ndarray:
@@ -53,6 +65,7 @@ class Evaluator:
             devices=1,
             logger=False,
             enable_checkpointing=False,
+            enable_progress_bar=self._progress,
             enable_model_summary=False,
         )
         return metrics.predict_logits(module, self.datamodule.loader(self.rows), trainer)

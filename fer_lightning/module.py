@@ -61,7 +61,8 @@ class ExpressionClassifier(L.LightningModule):
                 "recall": ClasswiseWrapper(
                     MulticlassAccuracy(NUM_CLASSES, average=None), labels=list(LABELS), prefix="recall_"
                 ),
-            }
+            },
+            compute_groups=False,  # torchmetrics 1.9 shares states by updating one of a group, which a wrapper misses
         )
         self.train_accuracy = accuracy.clone()
         self.val_scores = scores.clone(prefix="val_")

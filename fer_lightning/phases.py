@@ -82,6 +82,11 @@ class Phase:
             raise FerError(f"phases.{name}.holdout is for source=hard; with all examples the val split serves")
         return phase
 
+    def in_words(self) -> str:
+        """What it will do, for the log."""
+        examples = f"{self.source} examples{', augmented' if self.augment else ''}"
+        return f"{examples}, at most {self.epochs} epochs, patience {self.patience}, learning rate x {self.lr_factor:g}"
+
 
 @dataclass
 class PhaseResult:
@@ -151,7 +156,8 @@ def run_phases(
     Raises:
         KeyboardInterrupt: on Ctrl-C, with a text that says how to go on.
     """
-    for index, (name, phase) in enumerate(parse_phases(cfg.phases).items()):
+    phases = parse_phases(cfg.phases)
+    for index, (name, phase) in enumerate(phases.items()):
         folder = phase_folder(run_dir, index, name)
         done = folder / "done.json"
         if done.is_file():
@@ -159,7 +165,7 @@ def run_phases(
             result = PhaseResult(**{**saved, "phase": Phase(**saved["phase"])})
             log.info("phase %s is done already", name)
         else:
-            log.info("phase %s: %s", name, phase)
+            log.info("phase %d of %d, %s: %s", index + 1, len(phases), name, phase.in_words())
             result = _fit(cfg, index, name, phase, module, datamodule, folder)
             files.write_json(done, asdict(result))
         _carry(module, folder, result)

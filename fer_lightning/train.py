@@ -62,7 +62,7 @@ def train(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
         settings={key: _plain(cfg)[key] for key in ("model", "data", "optimizer", "scheduler", "phases", "seed")}
         | {"data_name": datamodule.faces.name},
     )
-    evaluator = Evaluator(datamodule, "val", cfg.trainer.accelerator)
+    evaluator = Evaluator(datamodule, "val", cfg.trainer.accelerator, progress=cfg.trainer.enable_progress_bar)
     results = []
     for result in run_phases(cfg, module, datamodule, run_dir, lambda: evaluator.score(module)):
         results.append(result)

@@ -95,6 +95,19 @@ def test_csv_log_has_the_learning_rate_and_recall_by_class(run_dir):
     assert {"train_loss", "val_accuracy", "val_macro_f1", "val_recall_disgust", "lr-Adam"} <= set(columns)
 
 
+def test_recall_by_class_agrees_with_the_accuracy_in_every_epoch(run_dir):
+    """The drawn val faces are balanced, so the mean of the recalls is the accuracy."""
+    epochs = 0
+    for log in run_dir.glob("phases/*/csv/version_0/metrics.csv"):
+        with log.open() as file:
+            rows = [row for row in csv.DictReader(file) if row["val_accuracy"]]
+        for row in rows:
+            recalls = [float(value) for name, value in row.items() if name.startswith("val_recall_")]
+            assert sum(recalls) / len(recalls) == pytest.approx(float(row["val_accuracy"]), abs=1e-5)
+        epochs += len(rows)
+    assert epochs == 5
+
+
 def test_a_finished_run_is_not_overwritten(run_dir):
     process = run_command("fer_lightning.train", *SHRUNK, f"hydra.run.dir={run_dir}", cwd=run_dir.parent)
     assert_one_sentence(process, "holds a run already", f"resume={run_dir}")

@@ -1,0 +1,163 @@
+"""python -m benchmarks.training: images per second of training, against the bare step and against Keras.
+
+Three things take turns, so that a machine that slows down slows all of them:
+- ours: the Trainer, with the data module, augmentation, metrics, callbacks and loggers, on drawn faces;
+- the bare step: forward, backward and optimizer of the same network on one fixed batch, in a plain loop,
+  in the same precision and memory layout;
+- Keras: the notebook's network and compile() on the same batch size, by model.fit over the same faces.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import hydra
+import lightning as L
+import numpy as np
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.machine import describe
+from fer_lightning.module import ExpressionClassifier
+from fer_lightning.phases import best_precision, run_phases
+from fer_lightning.quiet import quiet_libraries
+
+
+def compose(batch_size: int, steps: int) -> DictConfig:
+    with hydra.initialize_config_module("fer_lightning.conf", version_base="1.3"):
+        return hydra.compose(
+            "train",
+            overrides=[
+                "data=sample",
+                f"data.train={batch_size * steps}",
+                "data.val=7",
+                f"data.batch_size={batch_size}",
+                "phases.baseline.epochs=1",
+                "phases.baseline.augment=true",
+                "trainer.enable_progress_bar=false",
+            ],
+        )
+
+
+def build(cfg: DictConfig) -> ExpressionClassifier:
+    return ExpressionClassifier(
+        instantiate(cfg.model), optimizer=instantiate(cfg.optimizer), scheduler=instantiate(cfg.scheduler)
+    )
+
+
+def ours(cfg: DictConfig) -> float:
+    """Images per second of one epoch, first batch to last, validation left out."""
+    datamodule = instantiate(cfg.data, augment=instantiate(cfg.augment))
+    datamodule.setup()
+    with tempfile.TemporaryDirectory() as folder:
+        phases = run_phases(cfg, build(cfg), datamodule, Path(folder), lambda: {})
+        (result,) = phases
+    return result.history[0]["images_per_second"]
+
+
+def bare_step(cfg: DictConfig, steps: int) -> float:
+    """Images per second of the network's step alone."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    module = build(cfg).to(device).train()
+    optimizer = torch.optim.Adam(module.parameters(), lr=1e-3)
+    batch = cfg.data.batch_size
+    images = torch.rand(batch, 1, 48, 48, device=device).contiguous(memory_format=torch.channels_last)
+    labels = torch.randint(0, 7, (batch,), device=device)
+    bfloat16 = best_precision(cfg.trainer.accelerator) == "bf16-mixed"
+    for step in range(steps + 1):
+        if step == 1:  # the first chooses kernels and allocates
+            started = time.perf_counter()
+        with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
+            loss = torch.nn.functional.cross_entropy(module.network(images).float(), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return steps * batch / (time.perf_counter() - started)
+
+
+def keras_fit(batch_size: int, steps: int) -> float:
+    """Images per second of the notebook's network under model.fit, after one epoch to warm up."""
+    import keras
+    from keras import layers
+
+    model = keras.Sequential([keras.Input((48, 48, 1))])
+    for index, channels in enumerate((64, 128, 256, 512)):
+        for padding in ("valid" if index == 0 else "same", "same"):
+            model.add(layers.Conv2D(channels, 3, padding=padding, activation="relu"))
+            model.add(layers.BatchNormalization())
+        model.add(layers.MaxPooling2D(3, strides=2))
+        model.add(layers.Dropout(0.3))
+    model.add(layers.Flatten())
+    for units in (512, 256, 64):
+        model.add(layers.Dense(units, activation="relu"))
+        model.add(layers.Dropout(0.3))
+    model.add(layers.Dense(7, activation="softmax"))
+    if model.count_params() != 5_102_791:
+        raise SystemExit(f"this is not the notebook's network: {model.count_params():,} values")
+    model.compile(optimizer="adam", loss="categorical_crossentropy", metrics=["accuracy"])
+    images = np.random.default_rng(0).random((batch_size * steps, 48, 48, 1), np.float32)
+    labels = np.eye(7, dtype=np.float32)[np.arange(len(images)) % 7]
+    model.fit(images[: 2 * batch_size], labels[: 2 * batch_size], batch_size=batch_size, verbose=0)
+    started = time.perf_counter()
+    model.fit(images, labels, batch_size=batch_size, verbose=0)
+    return len(images) / (time.perf_counter() - started)
+
+
+def keras_in_its_own_process(batch_size: int, steps: int) -> float:
+    """TensorFlow's threads and torch's would otherwise stay beside each other."""
+    words = [sys.executable, "-m", "benchmarks.training", "--keras-only", str(batch_size), str(steps)]
+    process = subprocess.run(
+        words, capture_output=True, text=True, check=False, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    )
+    if process.returncode:
+        raise SystemExit(f"error: Keras failed: {process.stderr.strip().splitlines()[-1]}")
+    return float(process.stdout.strip().splitlines()[-1])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.training", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--batch-size", type=int, default=64)
+    parser.add_argument("--steps", type=int, default=20, help="steps of each turn (default 20)")
+    parser.add_argument("--repeat", type=int, default=3, help="turns of each, of which the median is taken (default 3)")
+    parser.add_argument("--keras-only", nargs=2, type=int, metavar=("BATCH", "STEPS"), help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.keras_only:
+        print(keras_fit(*arguments.keras_only))
+        return
+    quiet_libraries()
+    L.seed_everything(0, verbose=False)
+    cfg = compose(arguments.batch_size, arguments.steps)
+    turns: dict[str, list[float]] = {"ours": [], "bare step": [], "Keras": []}
+    for _ in range(arguments.repeat):
+        turns["ours"].append(ours(cfg))
+        turns["bare step"].append(bare_step(cfg, arguments.steps))
+        turns["Keras"].append(keras_in_its_own_process(arguments.batch_size, arguments.steps))
+    medians = {name: float(np.median(values)) for name, values in turns.items()}
+    table = Table(
+        title=f"Training, batch {arguments.batch_size}, {best_precision(cfg.trainer.accelerator)}: "
+        f"median of {arguments.repeat} turns of {arguments.steps} steps",
+        caption=describe(),
+        box=SIMPLE_HEAD,
+    )
+    for column in ("", "images/s", "each turn", "ours to this"):
+        table.add_column(column, justify="left" if column == "" else "right", no_wrap=True)
+    for name, value in medians.items():
+        each = " ".join(f"{turn:.0f}" for turn in turns[name])
+        table.add_row(name, f"{value:.0f}", each, f"{medians['ours'] / value:.2f} x")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
