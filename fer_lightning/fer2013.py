@@ -157,7 +157,7 @@ def parse(path: Path) -> Iterator[np.ndarray]:
     np.empty(_HEAP_BYTES, np.uint8)
     with _open_csv(path) as stream:
         try:
-            for block in _parse_csv(stream, path.name):
+            for block in _parse_csv(stream, str(path)):
                 rows += len(block)
                 yield block
         except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError) as error:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import lightning as L
 import torch
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from fer_lightning import checkpoint, files
 from fer_lightning.callbacks.epoch_seed import EpochSeed
@@ -24,6 +24,7 @@ from fer_lightning.datamodule import FER2013DataModule
 from fer_lightning.errors import FerError
 from fer_lightning.interrupts import raising_keyboard_interrupt
 from fer_lightning.module import ExpressionClassifier
+from fer_lightning.settings import plain
 
 log = logging.getLogger(__name__)
 
@@ -120,17 +121,11 @@ def parse_phases(config: DictConfig) -> dict[str, Phase]:
         FerError: see ``Phase.from_config``; or there is none.
     """
     phases = {
-        str(name): Phase.from_config(str(name), value) for name, value in _plain(config).items() if value is not None
+        str(name): Phase.from_config(str(name), value) for name, value in plain(config).items() if value is not None
     }
     if not phases:
         raise FerError("phases is empty: there is nothing to train")
     return phases
-
-
-def _plain(config: DictConfig) -> dict[Any, Any]:
-    container = OmegaConf.to_container(config, resolve=True)
-    assert isinstance(container, dict)
-    return container
 
 
 def phase_folder(run_dir: Path, index: int, name: str) -> Path:
@@ -246,7 +241,7 @@ def _carry(module: ExpressionClassifier, folder: Path, result: PhaseResult) -> N
 
 def make_trainer(config: DictConfig, **given: Any) -> L.Trainer:
     """A Trainer with the keys of the trainer group, ``given`` going before them."""
-    options = {**_plain(config), **given}
+    options = {**plain(config), **given}
     if options["precision"] == "auto":
         options["precision"] = best_precision(options["accelerator"])
     return L.Trainer(**options)

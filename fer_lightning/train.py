@@ -1,7 +1,6 @@
 """python -m fer_lightning.train: train the phases, evaluate before and after, draw."""
 
 import logging
-from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -9,12 +8,11 @@ from typing import Any
 import hydra
 import lightning as L
 import torch
-import yaml
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from fer_lightning import files, plots, report
+from fer_lightning import files, plots, report, settings
 from fer_lightning.checkpoint import load_network
 from fer_lightning.datamodule import FER2013DataModule
 from fer_lightning.errors import FerError, exit_on_user_error
@@ -25,7 +23,6 @@ from fer_lightning.quiet import quiet_libraries
 
 log = logging.getLogger("fer_lightning.train")  # __name__ is __main__ here
 
-SETTINGS_FILE = "run.yaml"  # our own: Hydra rewrites .hydra when a run is resumed
 CHECKPOINTS = "checkpoints"
 
 
@@ -59,8 +56,7 @@ def train(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
         optimizer=instantiate(cfg.optimizer),
         scheduler=instantiate(cfg.scheduler),
         class_weights=_inverse_frequency(datamodule) if cfg.class_weights else None,
-        settings={key: _plain(cfg)[key] for key in ("model", "data", "optimizer", "scheduler", "phases", "seed")}
-        | {"data_name": datamodule.faces.name},
+        settings={**settings.plain(cfg), "data_name": datamodule.faces.name},
     )
     evaluator = Evaluator(datamodule, "val", cfg.trainer.accelerator, progress=cfg.trainer.enable_progress_bar)
     results = []
@@ -122,70 +118,6 @@ def _conclude(
     return metrics
 
 
-# ------------------------------------------------------------------------------------ settings
-
-
-def _plain(cfg: DictConfig) -> dict[str, Any]:
-    container = OmegaConf.to_container(cfg, resolve=True)
-    assert isinstance(container, dict)
-    return container  # type: ignore[return-value]
-
-
-def save_settings(cfg: DictConfig, choices: Mapping[str, Any], run_dir: Path) -> None:
-    """Keep what a resumed run needs: the chosen config of each group, and every value.
-
-    Raises:
-        FerError: ``run_dir`` holds a run already.
-    """
-    if any(run_dir.glob("phases/*/done.json")) or any(run_dir.glob("phases/*/checkpoints/*.ckpt")):
-        raise FerError(
-            f"{run_dir} holds a run already: go on with it by resume={run_dir}, or name another hydra.run.dir"
-        )
-    groups = {group: choice for group, choice in choices.items() if group in cfg and isinstance(choice, str)}
-    files.write_text(
-        run_dir / SETTINGS_FILE, yaml.safe_dump({"groups": groups, "values": _plain(cfg)}, sort_keys=False)
-    )
-    files.write_text(run_dir / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
-
-
-def load_settings(run_dir: Path) -> DictConfig:
-    """Compose a run's config anew from the packaged configs and the plain values that it saved.
-
-    What is to be called (``_target_``) comes from the packaged configs alone.
-
-    Raises:
-        FerError: ``run_dir`` holds no run, or its settings are damaged.
-    """
-    path = run_dir / SETTINGS_FILE
-    if not path.is_file():
-        raise FerError(f"resume={run_dir} is no run directory: it has no {SETTINGS_FILE}")
-    try:
-        saved = yaml.safe_load(path.read_text())
-        groups, values = saved["groups"], saved["values"]
-        overrides = [f"{group}={choice}" for group, choice in groups.items()]
-        cfg = hydra.compose("train", overrides=overrides)
-        OmegaConf.set_struct(cfg, False)
-        _overlay(cfg, values, path)
-    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
-        raise FerError(f"{path} is damaged: {' '.join(str(error).split())}") from error
-    OmegaConf.set_struct(cfg, True)
-    return cfg
-
-
-def _overlay(cfg: DictConfig, values: Mapping[str, Any], path: Path) -> None:
-    for key, value in values.items():
-        if str(key).startswith("_"):
-            continue
-        if isinstance(value, Mapping):
-            if not isinstance(cfg.get(key), DictConfig):
-                cfg[key] = {}
-            _overlay(cfg[key], value, path)
-        elif isinstance(value, str) and "${" in value:
-            raise FerError(f"{path} is damaged: {key} is an interpolation")
-        else:
-            cfg[key] = value
-
-
 def _refuse_other_overrides() -> None:
     allowed = ("resume=", "data.dir=")
     others = [word for word in HydraConfig.get().overrides.task if not word.startswith(allowed)]
@@ -201,12 +133,12 @@ def main(cfg: DictConfig) -> float:
     with exit_on_user_error():
         run_dir = Path(HydraConfig.get().runtime.output_dir)
         if cfg.resume is None:
-            save_settings(cfg, HydraConfig.get().runtime.choices, run_dir)
+            settings.save(cfg, HydraConfig.get().runtime.choices, run_dir)
         else:
             _refuse_other_overrides()
             moved_to = cfg.data.get("dir")
             given = any(word.startswith("data.dir=") for word in HydraConfig.get().overrides.task)
-            cfg = load_settings(run_dir)
+            cfg = settings.load(run_dir)
             if given:
                 cfg.data.dir = moved_to
         return train(cfg, run_dir)["accuracy"]

@@ -8,12 +8,9 @@ from pathlib import Path
 
 import pytest
 import torch
-import yaml
-from hydra.core.global_hydra import GlobalHydra
 
 from fer_lightning import train as train_module
 from fer_lightning.checkpoint import load_network, read
-from fer_lightning.errors import FerError
 from tests.conftest import SHRUNK, assert_one_sentence, run_command
 
 FEW = ("phases.baseline.epochs=2", "phases.hard_examples.epochs=1", "phases.balance.epochs=2")
@@ -250,50 +247,3 @@ class TestInterrupted:
         assert torch.equal(again["HardExampleMining"]["rows"], rows)
         histories = [json.loads((run / "metrics.json").read_text())["phases"] for run in (folder, whole)]
         assert [phase["epochs"] for phase in histories[0]] == [phase["epochs"] for phase in histories[1]] == [1, 4, 1]
-
-
-class TestSavedSettings:
-    """What a run directory says can set values, never what is called."""
-
-    @pytest.fixture
-    def saved(self, compose, tmp_path):
-        cfg = compose("train", *SHRUNK, "optimizer.lr=0.5")
-        groups = {"data": "sample", "model": "cnn8", "optimizer": "adam", "phases": "baseline"}
-        train_module.save_settings(cfg, groups, tmp_path)
-        return tmp_path / train_module.SETTINGS_FILE
-
-    def load(self, path):
-        from hydra import initialize_config_module
-
-        GlobalHydra.instance().clear()
-        with initialize_config_module("fer_lightning.conf", version_base="1.3"):
-            return train_module.load_settings(path.parent)
-
-    def test_values_come_back(self, saved):
-        cfg = self.load(saved)
-        assert cfg.optimizer.lr == 0.5
-        assert cfg.data.train == 140
-
-    def test_targets_do_not(self, saved):
-        content = yaml.safe_load(saved.read_text())
-        content["values"]["optimizer"]["_target_"] = "os.system"
-        content["values"]["phases"]["extra"] = {"_target_": "os.system", "command": "true"}
-        saved.write_text(yaml.safe_dump(content))
-        cfg = self.load(saved)
-        assert cfg.optimizer._target_ == "torch.optim.Adam"
-        assert "_target_" not in cfg.phases.extra
-
-    @pytest.mark.parametrize(
-        "damage",
-        [
-            lambda text: text[: len(text) // 2] + "\n: : :",
-            lambda _: "",
-            lambda _: "- a list",
-            lambda text: text.replace("lr: 0.5", "lr: ${oc.env:HOME}"),
-            lambda text: text.replace("model: cnn8", "model: none_such"),
-        ],
-    )
-    def test_damage_is_a_sentence(self, saved, damage):
-        saved.write_text(damage(saved.read_text()))
-        with pytest.raises(FerError, match=r"run\.yaml"):
-            self.load(saved)
