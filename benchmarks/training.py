@@ -29,6 +29,7 @@ from benchmarks.machine import describe
 from fer_lightning.module import ExpressionClassifier
 from fer_lightning.phases import best_precision, run_phases
 from fer_lightning.quiet import quiet_libraries
+from fer_lightning.settings import plain
 
 
 def compose(batch_size: int, steps: int) -> DictConfig:
@@ -49,7 +50,10 @@ def compose(batch_size: int, steps: int) -> DictConfig:
 
 def build(cfg: DictConfig) -> ExpressionClassifier:
     return ExpressionClassifier(
-        instantiate(cfg.model), optimizer=instantiate(cfg.optimizer), scheduler=instantiate(cfg.scheduler)
+        instantiate(cfg.model),
+        optimizer=instantiate(cfg.optimizer),
+        scheduler=instantiate(cfg.scheduler),
+        settings={"model": plain(cfg.model)},
     )
 
 

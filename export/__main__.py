@@ -26,10 +26,11 @@ except ModuleNotFoundError as error:
     ) from None
 from export.deployable import deployable
 from fer_lightning.bundle import LABELS_FILE, LABELS_TEXT, MODEL_FILE
+from fer_lightning.preprocessing import IMAGE_SIZE
 
 log = logging.getLogger("export")  # __name__ is __main__ here
 
-ONNX_FILE = "FER2013.onnx"
+LEAST_FACES = 256  # fewer would let a rare disagreement pass
 
 
 def export(cfg: DictConfig) -> list[verify.Agreement]:
@@ -41,21 +42,21 @@ def export(cfg: DictConfig) -> list[verify.Agreement]:
     """
     out = Path(cfg.out)
     package.check_place(out)
-    network, _ = checkpoint.load_network(Path(cfg.ckpt))
+    network, _ = checkpoint.load_network(checkpoint.path_of(cfg))
     images, source = _faces(cfg)
     model = deployable(network)
     with package.building(out) as folder:
         log.info("torch -> ONNX")
-        to_onnx.to_onnx(model, folder / ONNX_FILE)
+        to_onnx.to_onnx(model, folder / package.ONNX_FILE)
         log.info("ONNX -> TFLite")
-        to_tflite.to_tflite(folder / ONNX_FILE, folder / MODEL_FILE)
+        to_tflite.to_tflite(folder / package.ONNX_FILE, folder / MODEL_FILE)
         files.write_text(folder / LABELS_FILE, LABELS_TEXT)
         log.info("comparing with torch on %d faces", len(images))
-        agreements = verify.compare(model, folder / ONNX_FILE, folder / MODEL_FILE, images)
+        agreements = verify.compare(model, folder / package.ONNX_FILE, folder / MODEL_FILE, images)
         for agreement in agreements:
             agreement.require(cfg.verify.max_difference)
         files.write_json(
-            folder / "verification.json",
+            folder / package.VERIFICATION_FILE,
             {
                 "faces": len(images),
                 "source": source,
@@ -69,16 +70,19 @@ def export(cfg: DictConfig) -> list[verify.Agreement]:
 
 
 def _faces(cfg: DictConfig) -> tuple[np.ndarray, str]:
-    """uint8 [N, 48, 48] to compare on, and what they are: val faces where data.dir is given."""
-    if cfg.data.dir is None:
-        faces = sample.draw_sample(train=0, val=cfg.verify.faces, test=0, seed=0)
-        return faces.pixels, faces.name
-    datamodule = instantiate(cfg.data)
-    datamodule.setup()
-    rows = datamodule.rows("val")[: cfg.verify.faces]
-    if len(rows) < cfg.verify.faces:
-        log.warning("%s has %d val faces, fewer than verify.faces=%d", cfg.data.dir, len(rows), cfg.verify.faces)
-    return datamodule.faces.pixels[rows], f"val split of {datamodule.faces.name}"
+    """uint8 [N, 48, 48] to compare on, and what they are: val faces where data.dir is given, then drawn ones."""
+    pixels, sources = np.empty((0, IMAGE_SIZE, IMAGE_SIZE), np.uint8), []
+    if cfg.data.dir is not None:
+        datamodule = instantiate(cfg.data)
+        datamodule.setup()
+        pixels = datamodule.faces.pixels[datamodule.rows("val")[: cfg.verify.faces]]
+        sources.append(f"val split of {datamodule.faces.name}")
+    missing = cfg.verify.faces - len(pixels)
+    if missing:
+        drawn = sample.draw_sample(train=0, val=missing, test=0, seed=0)
+        pixels = np.concatenate([pixels, drawn.pixels])
+        sources.append(drawn.name)
+    return pixels, " and ".join(sources)
 
 
 def _print(agreements: list[verify.Agreement], count: int, source: str) -> None:
@@ -98,9 +102,9 @@ def _print(agreements: list[verify.Agreement], count: int, source: str) -> None:
 def main(cfg: DictConfig) -> None:
     quiet_libraries()
     with exit_on_user_error():
-        if cfg.verify.faces < 1:
-            raise FerError(f"verify.faces={cfg.verify.faces} compares nothing; give at least 1")
-        settings = checkpoint.read(Path(cfg.ckpt))["hyper_parameters"]
+        if not isinstance(cfg.verify.faces, int) or cfg.verify.faces < LEAST_FACES:
+            raise FerError(f"verify.faces={cfg.verify.faces} is no whole number of at least {LEAST_FACES}")
+        settings = checkpoint.read(checkpoint.path_of(cfg))["hyper_parameters"]
         adopt_split(cfg, settings, list(HydraConfig.get().overrides.task))
         export(cfg)
 

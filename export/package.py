@@ -9,9 +9,13 @@ from pathlib import Path
 from fer_lightning.bundle import LABELS_FILE, MODEL_FILE
 from fer_lightning.errors import FerError
 
+ONNX_FILE = "FER2013.onnx"
+VERIFICATION_FILE = "verification.json"
+BUNDLE_FILES = {MODEL_FILE, LABELS_FILE, ONNX_FILE, VERIFICATION_FILE}
+
 
 def check_place(out: Path) -> None:
-    """Refuse a place that holds something else than a bundle.
+    """Refuse a place that holds anything but a bundle, because all of it will be replaced.
 
     Raises:
         FerError: ``out`` is a file, or a folder with other content.
@@ -20,9 +24,9 @@ def check_place(out: Path) -> None:
         return
     if not out.is_dir():
         raise FerError(f"out={out} is a file; name a folder")
-    names = {path.name for path in out.iterdir()}
-    if names and not {MODEL_FILE, LABELS_FILE} <= names:
-        raise FerError(f"out={out} holds something else than a bundle; name another folder")
+    foreign = {path.name for path in out.iterdir()} - BUNDLE_FILES
+    if foreign:
+        raise FerError(f"out={out} holds {min(foreign)}, which is no part of a bundle; name another folder")
 
 
 @contextlib.contextmanager
@@ -34,12 +38,24 @@ def building(out: Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.chmod(0o755)  # mkdtemp keeps other users out
-        if out.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{out.name}.old.", dir=out.parent))
-            out.rename(old / out.name)
-            temporary.rename(out)
-            shutil.rmtree(old)
-        else:
+        with _set_aside(out):
             temporary.rename(out)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _set_aside(out: Path) -> Iterator[None]:
+    """Move ``out`` out of the way; back again on failure, away for good on success."""
+    if not out.exists():
+        yield
+        return
+    aside = Path(tempfile.mkdtemp(prefix=f".{out.name}.old.", dir=out.parent))
+    former = out.rename(aside / out.name)
+    try:
+        yield
+    except BaseException:
+        former.rename(out)
+        raise
+    finally:
+        shutil.rmtree(aside)

@@ -22,10 +22,21 @@ class RandomAffine(nn.Module):
         shift: horizontal and vertical shift as a fraction of the side, drawn from -shift..shift.
         zoom: scale of each axis, drawn from 1-zoom..1+zoom.
         flip: probability of a horizontal flip, 0..1.
+
+    Raises:
+        ValueError: one of them is no number, or out of range.
     """
 
     def __init__(self, degrees: float = 10.0, shift: float = 0.1, zoom: float = 0.1, flip: float = 0.5) -> None:
         super().__init__()
+        for name, value, most in (
+            ("degrees", degrees, 180),
+            ("shift", shift, 1),
+            ("zoom", zoom, 0.9),
+            ("flip", flip, 1),
+        ):
+            if not isinstance(value, int | float) or not 0 <= value <= most:
+                raise ValueError(f"{name}={value} is no number from 0 to {most}")
         self.degrees = degrees
         self.shift = shift
         self.zoom = zoom

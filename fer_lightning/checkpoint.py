@@ -1,7 +1,5 @@
 """Reading a checkpoint without running anything that it names."""
 
-import pickle
-import zipfile
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -9,11 +7,23 @@ from typing import Any
 import torch
 import yaml
 from hydra.utils import get_class
+from omegaconf import DictConfig
 from torch import nn
 
 from fer_lightning.errors import FerError
 
 _NETWORK_PREFIX = "network."  # ExpressionClassifier's attribute
+
+
+def path_of(cfg: DictConfig) -> Path:
+    """What ``ckpt=`` names on a command line.
+
+    Raises:
+        FerError: it is no path.
+    """
+    if not isinstance(cfg.ckpt, str):
+        raise FerError(f"ckpt={cfg.ckpt} is no path to a checkpoint")
+    return Path(cfg.ckpt)
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -26,11 +36,12 @@ def read(path: Path) -> dict[str, Any]:
         raise FerError(f"there is no checkpoint {path}")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, zipfile.BadZipFile, ValueError, KeyError) as error:
+    except Exception as error:  # unpickling what is no checkpoint can raise nearly anything
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise FerError(f"{path} is no checkpoint, or it is cut off or holds more than weights: {reason}") from error
     settings = content.get("hyper_parameters") if isinstance(content, dict) else None
-    if not isinstance(settings, dict) or "model" not in settings or "state_dict" not in content:
+    parts = (settings.get("model"), content.get("state_dict")) if isinstance(settings, dict) else ()
+    if not parts or not all(isinstance(part, dict) for part in parts):
         raise FerError(f"{path} was not written by fer_lightning.train: it does not say which model it holds")
     return content
 
@@ -52,7 +63,7 @@ def load_network(path: Path) -> tuple[nn.Module, dict[str, Any]]:
     }
     try:
         network.load_state_dict(weights)
-    except RuntimeError as error:
+    except (RuntimeError, TypeError, AttributeError) as error:
         raise FerError(f"{path}: the weights do not fit the network that the checkpoint names") from error
     return network.eval(), settings
 
@@ -61,7 +72,7 @@ def _build(model: dict[str, Any], path: Path) -> nn.Module:
     """Only classes that a packaged config of the model group names are ever called."""
     arguments = dict(model)
     target = arguments.pop("_target_", None)
-    if target not in _packaged_targets():
+    if not isinstance(target, str) or target not in _packaged_targets():
         raise FerError(f"{path} names the network {target!r}, which this version of fer_lightning does not have")
     try:
         return get_class(target)(**arguments)

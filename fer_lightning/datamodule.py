@@ -83,8 +83,15 @@ class FER2013DataModule(L.LightningDataModule):
         super().__init__()
         if split not in ("official", "random"):
             raise FerError(f"data.split={split} is neither official nor random")
-        if not 0 < val_fraction < 1:
+        if not isinstance(val_fraction, float) or not 0 < val_fraction < 1:
             raise FerError(f"data.val_fraction={val_fraction} is not between 0 and 1")
+        for key, value, least in (
+            ("batch_size", batch_size, 1),
+            ("eval_batch_size", eval_batch_size, 1),
+            ("num_workers", num_workers, 0),
+        ):
+            if not isinstance(value, int) or value < least:
+                raise FerError(f"data.{key}={value} is no whole number of at least {least}")
         self.folder = Path(dir)
         self.split = split
         self.split_seed = split_seed
@@ -151,8 +158,9 @@ class FER2013DataModule(L.LightningDataModule):
         return rows
 
     def _why_empty(self, subset: Subset) -> str:
-        if not self.faces.has_usage:
-            return f"{self.faces.name} holds no labelled {subset} rows: with data.split=random there are train and val"
+        if self.split == "random":
+            name, fraction = self.faces.name, self.val_fraction
+            return f"{name} leaves no {subset} rows with data.split=random, data.val_fraction={fraction}"
         usage = dict(zip(("train", "val", "test"), fer2013.USAGES, strict=True))[subset]
         return f"{self.faces.name} has no {usage} rows, so there is no {subset} split"
 

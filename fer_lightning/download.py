@@ -30,6 +30,8 @@ def download(folder: Path) -> None:
     Raises:
         FerError: no credentials, rules not accepted, no network, or a file that arrived damaged.
     """
+    if folder.exists() and not folder.is_dir():
+        raise FerError(f"data.dir={folder} is a file; name a folder")
     api = _authenticated_client()
     folder.mkdir(parents=True, exist_ok=True)
     with _explained():
@@ -68,12 +70,12 @@ def _authenticated_client() -> Any:
 
             api = KaggleApi()
             api.authenticate()
-        except (SystemExit, OSError) as error:
-            if isinstance(error, requests.RequestException):
-                raise
+        except requests.RequestException:
+            raise
+        except (SystemExit, OSError, ValueError, TypeError, AttributeError) as error:
             raise FerError(
-                f"there are no Kaggle credentials: make an API token on {TOKEN_PAGE} and save it as "
-                f"{Path.home() / '.kaggle' / 'kaggle.json'}"
+                f"there are no Kaggle credentials, or they are damaged: make an API token on {TOKEN_PAGE} "
+                f"and save it as {Path.home() / '.kaggle' / 'kaggle.json'}"
             ) from error
     return api
 

@@ -35,7 +35,7 @@ def exit_on_user_error() -> Iterator[None]:
     except FerError as error:
         _fail(str(error))
     except (MisconfigurationException, OmegaConfBaseException) as error:
-        _fail(f"the configuration is wrong: {str(error).strip()}")
+        _fail(f"the configuration is wrong: {str(error).strip().splitlines()[0]}")
     except InstantiationException as error:
         cause = error.__cause__
         if isinstance(cause, FerError):

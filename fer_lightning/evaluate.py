@@ -21,8 +21,9 @@ from fer_lightning.quiet import quiet_libraries
 
 log = logging.getLogger("fer_lightning.evaluate")  # __name__ is __main__ here
 
-# what decides which rows are in which split, so a checkpoint is by default scored on its own
-SPLIT_KEYS = ("split", "split_seed", "val_fraction", "drop_overlap")
+# what decides which rows are in which split, so a checkpoint is by default scored on its own; the last
+# four say which faces are drawn for data=sample
+SPLIT_KEYS = ("split", "split_seed", "val_fraction", "drop_overlap", "train", "val", "test", "seed")
 
 
 class Evaluator:
@@ -85,7 +86,7 @@ def evaluate(cfg: DictConfig, out: Path) -> dict[str, Any]:
     """
     if cfg.subset not in ("val", "test"):
         raise FerError(f"subset={cfg.subset} is neither val nor test")
-    network, _ = checkpoint.load_network(Path(cfg.ckpt))
+    network, _ = checkpoint.load_network(checkpoint.path_of(cfg))
     datamodule: FER2013DataModule = instantiate(cfg.data)
     datamodule.setup()
     evaluator = Evaluator(datamodule, cfg.subset, cfg.accelerator)
@@ -109,7 +110,8 @@ def adopt_split(cfg: DictConfig, settings: dict[str, Any], overrides: list[str])
         return
     for key in SPLIT_KEYS:
         value = trained.get(key)
-        if f"data.{key}" not in given and isinstance(value, str | int | float) and "$" not in str(value):
+        is_plain = isinstance(value, str | int | float) and "$" not in str(value)
+        if is_plain and key in cfg.data and f"data.{key}" not in given:
             cfg.data[key] = value
 
 
@@ -118,7 +120,9 @@ def main(cfg: DictConfig) -> None:
     quiet_libraries()
     with exit_on_user_error():
         hydra_config = HydraConfig.get()
-        adopt_split(cfg, checkpoint.read(Path(cfg.ckpt))["hyper_parameters"], list(hydra_config.overrides.task))
+        adopt_split(
+            cfg, checkpoint.read(checkpoint.path_of(cfg))["hyper_parameters"], list(hydra_config.overrides.task)
+        )
         evaluate(cfg, Path(hydra_config.runtime.output_dir))
 
 

@@ -7,6 +7,7 @@ later runs map into memory.
 
 import contextlib
 import csv
+import gzip
 import hashlib
 import io
 import json
@@ -19,7 +20,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import numpy as np
 
@@ -44,6 +45,7 @@ _HEAP_BYTES = 1 << 24
 _MAX_LINE_BYTES = 1 << 16  # a row of 2,304 three-digit values takes 9,300
 _CACHE_VERSION = 1
 _TRAILER_BYTES = 512
+_ARCHIVE_ERRORS = (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError)
 _COLUMNS = ("emotion", "pixels", "Usage")
 _LABEL_CODES = {str(code).encode(): code for code in range(NUM_CLASSES)}
 _USAGE_CODES = {name.encode(): code for code, name in enumerate(USAGES)}
@@ -155,32 +157,44 @@ def parse(path: Path) -> Iterator[np.ndarray]:
     # Having freed one large block, glibc keeps the smaller ones that follow for reuse, instead of
     # handing each back and taking page faults to get it again: that halves the time.
     np.empty(_HEAP_BYTES, np.uint8)
-    with _open_csv(path) as stream:
+    with _open_csv(path) as (stream, archives):
         try:
             for block in _parse_csv(stream, str(path)):
                 rows += len(block)
                 yield block
-        except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError) as error:
-            raise FerError(f"{path}: the archive is broken after row {rows}: {error}") from error
+            for archive in archives:  # their checksums stand at the end
+                while archive.read(_READ_BYTES):
+                    pass
+        except _ARCHIVE_ERRORS as error:
+            raise FerError(f"{path}: the archive is broken, found after row {rows}: {error}") from error
     if not rows:
         raise FerError(f"{path}: the file has a header but no rows")
 
 
 @contextlib.contextmanager
-def _open_csv(path: Path) -> Iterator[IO[bytes]]:
-    """A binary stream of the CSV in ``path``: archives are streamed, nothing is extracted."""
+def _open_csv(path: Path) -> Iterator[tuple[IO[bytes], list[IO[bytes]]]]:
+    """The CSV in ``path`` and the archive streams that it comes through, innermost first.
+
+    Archives are streamed, nothing is extracted.
+    """
     with contextlib.ExitStack() as stack:
         name = path.name
+        archives: list[IO[bytes]] = []
         try:
             stream: IO[bytes] = stack.enter_context(path.open("rb"))
             if name.endswith(".zip"):
                 name = name.removesuffix(".zip")
                 stream = stack.enter_context(_open_zip_member(path, stream, name, stack))
+                archives.insert(0, stream)
             if name.endswith(".tar.gz"):
-                stream = _open_tar_member(path, stream, stack)
-        except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+                # not tarfile's own r|gz, which never looks at gzip's checksum
+                unzipped = gzip.open(stream)  # noqa: SIM115, the stack closes it
+                stack.enter_context(unzipped)
+                archives.insert(0, cast(IO[bytes], unzipped))
+                stream = _open_tar_member(path, archives[0], stack)
+        except (*_ARCHIVE_ERRORS, NotImplementedError, RuntimeError) as error:  # the last two: compression, passwords
             raise FerError(f"{path}: the archive is broken or not readable: {error}") from error
-        yield stream
+        yield stream, archives
 
 
 def _open_zip_member(path: Path, stream: IO[bytes], name: str, stack: contextlib.ExitStack) -> IO[bytes]:
@@ -192,7 +206,7 @@ def _open_zip_member(path: Path, stream: IO[bytes], name: str, stack: contextlib
 
 
 def _open_tar_member(path: Path, stream: IO[bytes], stack: contextlib.ExitStack) -> IO[bytes]:
-    archive = tarfile.open(fileobj=stream, mode="r|gz")  # noqa: SIM115, the stack closes it
+    archive = tarfile.open(fileobj=stream, mode="r|")  # noqa: SIM115, the stack closes it
     stack.enter_context(archive)
     for member in archive:
         if member.isfile() and Path(member.name).name == ARCHIVED_CSV:
@@ -230,7 +244,7 @@ def _blocks_of_lines(stream: IO[bytes], name: str) -> Iterator[list[bytes]]:
         else:
             rest += tail
         if len(rest) > _MAX_LINE_BYTES:
-            raise _row_error(name, line - 1, f"the line is longer than {_MAX_LINE_BYTES} bytes")
+            raise _too_long(name, line - 1)
     if rest:
         if line > 1 and rest[-1:].isdigit():
             # '12' may be all there is left of '123'; after a quote or a Usage a cut would show
@@ -243,6 +257,8 @@ def _blocks_of_lines(stream: IO[bytes], name: str) -> Iterator[list[bytes]]:
 
 
 def _parse_header(line: bytes, name: str) -> tuple[str, ...]:
+    if len(line) > _MAX_LINE_BYTES:
+        raise _too_long(name, 0)
     text = line.decode("utf-8-sig", "replace")
     shown = text[:60].strip()
     columns = tuple(next(csv.reader(io.StringIO(text, newline="")), ()))
@@ -259,7 +275,12 @@ def _parse_header(line: bytes, name: str) -> tuple[str, ...]:
 
 
 def _row_error(name: str, row: int, reason: str) -> FerError:
-    return FerError(f"{name}, row {row} (line {row + 1}): {reason}")
+    place = f"row {row} (line {row + 1})" if row else "the header"
+    return FerError(f"{name}, {place}: {reason}")
+
+
+def _too_long(name: str, row: int) -> FerError:
+    return _row_error(name, row, f"the line is longer than {_MAX_LINE_BYTES} bytes")
 
 
 def _parse_block(lines: list[bytes], columns: tuple[str, ...], name: str, first_row: int) -> np.ndarray:
@@ -464,9 +485,13 @@ def random_splits(faces: Faces, val_fraction: float, seed: int) -> Splits:
 
 
 def hold_out(rows: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Part ``rows`` at random into (held out, kept), each sorted; the first has round(fraction * N)."""
+    """Part ``rows`` (at least two) at random into (held out, kept), each sorted and with at least one.
+
+    Args:
+        fraction: held out, rounded to whole rows.
+    """
     shuffled = np.random.default_rng(seed).permutation(rows)
-    count = round(fraction * len(rows))
+    count = min(max(round(fraction * len(rows)), 1), len(rows) - 1)
     return np.sort(shuffled[:count]), np.sort(shuffled[count:])
 
 

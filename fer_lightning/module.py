@@ -50,6 +50,7 @@ class ExpressionClassifier(L.LightningModule):
         # twice as fast as the default layout on CPUs and on GPUs with tensor cores
         self.network = network.to(memory_format=torch.channels_last)
         self.lr_factor = 1.0
+        self._validated = False  # since the last epoch's end
         self._make_optimizer = optimizer
         self._make_scheduler = scheduler
         self.register_buffer("class_weights", class_weights, persistent=False)
@@ -98,6 +99,7 @@ class ExpressionClassifier(L.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         self._log_scores(self.val_scores)
+        self._validated = True
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         self._score(batch, "test", self.test_scores)
@@ -119,8 +121,9 @@ class ExpressionClassifier(L.LightningModule):
         # before the checkpoint is written: Lightning would step the plateau schedule after it, and a
         # resumed run would miss that step
         for config in self.trainer.lr_scheduler_configs:
-            if config.reduce_on_plateau:
+            if config.reduce_on_plateau and self._validated:
                 config.scheduler.step(self.trainer.callback_metrics["val_loss"])  # type: ignore[arg-type]
+        self._validated = False
 
     def lr_scheduler_step(self, scheduler: LRScheduler, metric: Any | None) -> None:
         if metric is None:  # a plateau schedule has had its step in on_train_epoch_end
@@ -133,4 +136,8 @@ class ExpressionClassifier(L.LightningModule):
         if self._make_scheduler is None:
             return optimizer
         scheduler = self._make_scheduler(optimizer)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "monitor": "val_loss"}}
+        # not strict: an epoch without validation has no val_loss
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "monitor": "val_loss", "strict": False},
+        }

@@ -198,9 +198,10 @@ def _fit(
     for key, callback in cfg.callbacks.items():
         if callback is not None and not switched_off.get(key):
             callbacks.append(instantiate(callback, **filled_in.get(key, {})))
+    cap = cfg.trainer.max_epochs
     trainer = make_trainer(
         cfg.trainer,
-        max_epochs=min(phase.epochs, cfg.trainer.max_epochs or phase.epochs),
+        max_epochs=phase.epochs if cap is None else min(phase.epochs, cap),
         callbacks=callbacks,
         logger=[instantiate(logger, save_dir=str(folder)) for logger in cfg.logger.values() if logger is not None],
         default_root_dir=str(folder),
@@ -214,13 +215,15 @@ def _fit(
                 module, datamodule=datamodule, ckpt_path=str(last) if last.is_file() else None, weights_only=True
             )
     except NoHardExamples:
-        log.warning("phase %s is skipped: the network gets every training example right", name)
+        log.warning("phase %s is skipped: there are no hard examples, or too few for its holdout", name)
         return PhaseResult(name, phase)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
             f"stopped in phase {name} after {len(history.epochs)} whole epochs; go on with: "
             f"python -m fer_lightning.train resume={folder.parent.parent}"
         ) from None
+    if cfg.trainer.enable_checkpointing and not cfg.trainer.fast_dev_run and not last.is_file():
+        trainer.save_checkpoint(last)  # trainer.max_steps and max_time can end a phase within its first epoch
     best = getattr(trainer.checkpoint_callback, "best_model_score", None)
     return PhaseResult(
         name,
@@ -232,19 +235,40 @@ def _fit(
     )
 
 
+def carried_checkpoint(folder: Path, phase: Phase) -> Path | None:
+    """The weights that a phase hands on; the last where it has no best, None where it wrote none."""
+    paths = (folder / "checkpoints" / f"{name}.ckpt" for name in (phase.carry, "last"))
+    return next((path for path in paths if path.is_file()), None)
+
+
 def _carry(module: ExpressionClassifier, folder: Path, result: PhaseResult) -> None:
-    path = folder / "checkpoints" / f"{result.phase.carry}.ckpt"
-    if result.skipped or not path.is_file():  # trainer.fast_dev_run writes no checkpoint
-        return
-    module.load_state_dict(checkpoint.read(path)["state_dict"])
+    path = carried_checkpoint(folder, result.phase)
+    if path is not None:
+        module.load_state_dict(checkpoint.read(path)["state_dict"])
 
 
 def make_trainer(config: DictConfig, **given: Any) -> L.Trainer:
-    """A Trainer with the keys of the trainer group, ``given`` going before them."""
+    """A Trainer with the keys of the trainer group, ``given`` going before them.
+
+    Raises:
+        FerError: a value is of the wrong kind.
+    """
     options = {**plain(config), **given}
     if options["precision"] == "auto":
         options["precision"] = best_precision(options["accelerator"])
-    return L.Trainer(**options)
+    try:
+        return L.Trainer(**options)
+    except (TypeError, ValueError) as error:
+        raise FerError(f"the trainer group has a value that Lightning does not take: {error}") from error
+
+
+def check_trainer(config: DictConfig) -> None:
+    """Raises FerError where the trainer group has what phases cannot work with."""
+    cap = config.max_epochs
+    if cap is not None and (not isinstance(cap, int) or cap < 1):
+        raise FerError(f"trainer.max_epochs={cap} is no whole number of at least 1; null leaves the phases' own")
+    if config.limit_val_batches == 0:
+        raise FerError("trainer.limit_val_batches=0 leaves no val_accuracy, which phases are steered by")
 
 
 def best_precision(accelerator: str) -> Literal["bf16-mixed", "32-true"]:

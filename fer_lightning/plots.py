@@ -72,7 +72,7 @@ def face_sheet(datamodule: FER2013DataModule, path: Path) -> None:
         _save(figure, path)
 
 
-def history(results: Sequence[PhaseResult], path: Path) -> None:
+def history(results: Sequence[PhaseResult], title: str, path: Path) -> None:
     """Accuracy and loss of every epoch, the phases' borders marked."""
     epochs = [epoch for result in results for epoch in result.history]
     with plt.rc_context(_STYLE):
@@ -86,6 +86,7 @@ def history(results: Sequence[PhaseResult], path: Path) -> None:
             axis.xaxis.get_major_locator().set_params(integer=True)
             _mark_phases(axis, results)
         axes[0].legend(loc="best")
+        figure.suptitle(title)
         figure.tight_layout()
         _save(figure, path)
 

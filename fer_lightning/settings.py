@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from fer_lightning import files
 from fer_lightning.errors import FerError
 
-_REMOVABLE = ("phases", "callbacks", "logger")  # groups of named entries, which a run may leave out
+_REMOVABLE = ("phases", "callbacks", "logger")  # groups of named entries, which a run may leave out or order anew
 
 SETTINGS_FILE = "run.yaml"  # our own: Hydra rewrites .hydra when a run is resumed
 
@@ -62,8 +62,7 @@ def load(run_dir: Path) -> DictConfig:
         OmegaConf.set_struct(cfg, False)
         _overlay(cfg, values)
         for group in _REMOVABLE:
-            for name in set(cfg[group]) - set(values[group]):
-                del cfg[group][name]
+            cfg[group] = {name: cfg[group][name] for name in values[group]}
     except (yaml.YAMLError, ValueError, KeyError, TypeError, AttributeError, HydraException) as error:
         raise FerError(f"{path} is damaged: {' '.join(str(error).split())}") from error
     OmegaConf.set_struct(cfg, True)
@@ -78,11 +77,12 @@ def _is_packaged(group: str, choice: str) -> bool:
 
 
 def _overlay(cfg: DictConfig, values: Mapping[str, Any]) -> None:
-    """Set the values of ``cfg``, but for keys that begin with an underscore: these tell Hydra what to call."""
+    """Set the values of ``cfg``; keys that begin with an underscore tell Hydra what to call, and may not differ."""
     for key, value in values.items():
         if str(key).startswith("_"):
-            continue
-        if isinstance(value, Mapping):
+            if value != cfg.get(key):
+                raise ValueError(f"{key} is {value!r}, not what the packaged config says")
+        elif isinstance(value, Mapping):
             if not isinstance(cfg.get(key), DictConfig):
                 cfg[key] = {}
             _overlay(cfg[key], value)

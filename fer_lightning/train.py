@@ -18,7 +18,7 @@ from fer_lightning.datamodule import FER2013DataModule
 from fer_lightning.errors import FerError, exit_on_user_error
 from fer_lightning.evaluate import Evaluator
 from fer_lightning.module import ExpressionClassifier
-from fer_lightning.phases import PhaseResult, parse_phases, phase_folder, run_phases
+from fer_lightning.phases import PhaseResult, carried_checkpoint, check_trainer, parse_phases, phase_folder, run_phases
 from fer_lightning.quiet import quiet_libraries
 
 log = logging.getLogger("fer_lightning.train")  # __name__ is __main__ here
@@ -27,7 +27,10 @@ CHECKPOINTS = "checkpoints"
 
 
 def _run_dir(resume: str | None) -> str:
-    return resume or f"outputs/train/{datetime.now():%Y-%m-%d_%H-%M-%S}"
+    # Hydra writes into it before we can say that resume= names no run
+    if resume and (Path(resume) / settings.SETTINGS_FILE).is_file():
+        return resume
+    return f"outputs/train/{datetime.now():%Y-%m-%d_%H-%M-%S}"
 
 
 # a resumed run writes where it began; use_cache, because each call would read the clock anew
@@ -44,26 +47,44 @@ def train(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
     Raises:
         FerError: what the user can mend.
     """
-    parse_phases(cfg.phases)  # a mistake there should not wait for the data
+    # mistakes here should not wait for the data
+    parse_phases(cfg.phases)
+    check_trainer(cfg.trainer)
+    if not isinstance(cfg.seed, int) or cfg.seed < 0:
+        raise FerError(f"seed={cfg.seed} is no whole number of at least 0")
     if cfg.select not in ("best", "last"):
         raise FerError(f"select={cfg.select} is neither best nor last")
     L.seed_everything(cfg.seed, verbose=False)
     datamodule: FER2013DataModule = instantiate(cfg.data, augment=instantiate(cfg.augment))
-    datamodule.prepare_data()
     datamodule.setup()
     module = ExpressionClassifier(
         instantiate(cfg.model),
         optimizer=instantiate(cfg.optimizer),
         scheduler=instantiate(cfg.scheduler),
         class_weights=_inverse_frequency(datamodule) if cfg.class_weights else None,
-        settings={**settings.plain(cfg), "data_name": datamodule.faces.name},
+        settings=_provenance(cfg) | {"data_name": datamodule.faces.name},
     )
+    _check_optimizer(module)
     evaluator = Evaluator(datamodule, "val", cfg.trainer.accelerator, progress=cfg.trainer.enable_progress_bar)
     results = []
     for result in run_phases(cfg, module, datamodule, run_dir, lambda: evaluator.score(module)):
         results.append(result)
         report.print_phases([report.phase_entry(r) for r in results], datamodule.faces.name)
     return _conclude(cfg, module, datamodule, evaluator, results, run_dir)
+
+
+def _provenance(cfg: DictConfig) -> dict[str, Any]:
+    """What a checkpoint says of its making; not the folder, which is the user's own business."""
+    kept = {key: settings.plain(cfg)[key] for key in ("model", "data", "augment", "optimizer", "scheduler", "phases")}
+    kept["data"].pop("dir", None)
+    return kept | {"seed": cfg.seed}
+
+
+def _check_optimizer(module: ExpressionClassifier) -> None:
+    try:
+        module.configure_optimizers()
+    except (TypeError, ValueError) as error:
+        raise FerError(f"the optimizer or scheduler group has a value that torch does not take: {error}") from error
 
 
 def _inverse_frequency(datamodule: FER2013DataModule) -> torch.Tensor:
@@ -85,18 +106,21 @@ def _conclude(
     trained = [(phase_folder(run_dir, index, r.name), r) for index, r in enumerate(results) if not r.skipped]
     # a phase with a holdout of its own is scored on other faces, so its accuracy does not compare
     eligible = [(folder, r) for folder, r in trained if r.best_val_accuracy is not None and not r.phase.holdout]
-    chosen = {}
+    chosen: dict[str, Path | None] = {}
     if eligible:
         folder, _ = max(eligible, key=lambda pair: pair[1].best_val_accuracy or 0.0)
-        chosen["best"] = folder / "checkpoints" / "best.ckpt"
+        best = folder / "checkpoints" / "best.ckpt"
+        chosen["best"] = best if best.is_file() else None
     if trained:
         folder, last = trained[-1]
-        chosen["last"] = folder / "checkpoints" / f"{last.phase.carry}.ckpt"
+        chosen["last"] = carried_checkpoint(folder, last.phase)
+    final = None  # trainer.enable_checkpointing=false and fast_dev_run leave none: the weights in hand are scored
     for name, source in chosen.items():
-        if source.is_file():
+        if source is not None:
             files.copy(source, run_dir / CHECKPOINTS / f"{name}.ckpt")
-    final = run_dir / CHECKPOINTS / f"{cfg.select}.ckpt"
-    if final.is_file():
+            if name == cfg.select or final is None:
+                final = run_dir / CHECKPOINTS / f"{name}.ckpt"
+    if final is not None:
         module.network.load_state_dict(load_network(final)[0].state_dict())
     predictions = evaluator.predict(module)
     scores = evaluator.score_of(predictions)
@@ -104,17 +128,17 @@ def _conclude(
         "phases": [report.phase_entry(result) for result in results],
         "subset": "val",
         "data": datamodule.faces.name,
-        "checkpoint": str(final.relative_to(run_dir)),
+        "checkpoint": None if final is None else str(final.relative_to(run_dir)),
         **scores,
     }
     files.write_json(run_dir / "metrics.json", metrics)
     figures = run_dir / "figures"
     plots.class_counts(datamodule, figures / "class_counts.png")
     plots.face_sheet(datamodule, figures / "faces.png")
-    plots.history(results, figures / "history.png")
+    plots.history(results, f"Training on {datamodule.faces.name}", figures / "history.png")
     plots.confusion(scores, evaluator.title, figures / "confusion.png")
     report.print_phases(metrics["phases"], datamodule.faces.name, final=scores)
-    log.info("the run is in %s, its weights in %s", run_dir, final)
+    log.info("the run is in %s%s", run_dir, "" if final is None else f", its weights in {final}")
     return metrics
 
 
@@ -131,7 +155,7 @@ def _refuse_other_overrides() -> None:
 def main(cfg: DictConfig) -> float:
     quiet_libraries()
     with exit_on_user_error():
-        run_dir = Path(HydraConfig.get().runtime.output_dir)
+        run_dir = Path(HydraConfig.get().runtime.output_dir if cfg.resume is None else cfg.resume).absolute()
         if cfg.resume is None:
             settings.save(cfg, HydraConfig.get().runtime.choices, run_dir)
         else:
@@ -141,7 +165,12 @@ def main(cfg: DictConfig) -> float:
             cfg = settings.load(run_dir)
             if given:
                 cfg.data.dir = moved_to
-        return train(cfg, run_dir)["accuracy"]
+        try:
+            return train(cfg, run_dir)["accuracy"]
+        except KeyboardInterrupt as interrupt:
+            raise KeyboardInterrupt(
+                str(interrupt) or f"stopped; go on with: python -m fer_lightning.train resume={run_dir}"
+            ) from None
 
 
 if __name__ == "__main__":

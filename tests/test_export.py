@@ -119,12 +119,28 @@ class TestPackage:
         assert (out / "FER2013.tflite").read_text() == "old"
         assert [path.name for path in tmp_path.iterdir()] == ["app"]
 
+    def test_puts_the_former_bundle_back_when_the_last_step_fails(self, tmp_path):
+        out = self.bundle(tmp_path / "app")
+
+        def vanished() -> None:
+            with package.building(out) as folder:
+                folder.rmdir()
+
+        with pytest.raises(FileNotFoundError):
+            vanished()
+        assert (out / "FER2013.tflite").read_text() == "old"
+        assert [path.name for path in tmp_path.iterdir()] == ["app"]
+
     def test_refuses_what_is_no_bundle(self, tmp_path):
         (tmp_path / "photos").mkdir()
         package.check_place(tmp_path / "photos")  # empty is fine
         (tmp_path / "photos" / "me.jpg").touch()
-        with pytest.raises(FerError, match="something else than a bundle"):
+        with pytest.raises(FerError, match=r"holds me\.jpg, which is no part of a bundle"):
             package.check_place(tmp_path / "photos")
+        assets = self.bundle(tmp_path / "assets")
+        (assets / "game.png").touch()
+        with pytest.raises(FerError, match=r"holds game\.png"):
+            package.check_place(assets)
         with pytest.raises(FerError, match="is a file"):
             package.check_place(tmp_path / "photos" / "me.jpg")
         package.check_place(self.bundle(tmp_path / "app"))
@@ -135,7 +151,7 @@ class TestCommand:
         (tmp_path / "fer2013.csv").write_text(csv_text(faces))
         checkpoint = save_checkpoint(tmp_path / "best.ckpt")
         process = run_command(
-            "export", f"ckpt={checkpoint}", "out=bundle", f"data.dir={tmp_path}", "verify.faces=7", cwd=tmp_path
+            "export", f"ckpt={checkpoint}", "out=bundle", f"data.dir={tmp_path}", "verify.faces=256", cwd=tmp_path
         )
         assert process.returncode == 0, process.stderr
         assert {path.name for path in (tmp_path / "bundle").iterdir()} == {
@@ -146,7 +162,8 @@ class TestCommand:
         }
         assert (tmp_path / "bundle" / "labels.txt").read_text().split("\n") == [*LABELS, ""]
         verification = json.loads((tmp_path / "bundle" / "verification.json").read_text())
-        assert verification["source"] == "val split of fer2013.csv"
+        assert verification["faces"] == 256
+        assert verification["source"] == "val split of fer2013.csv and drawn sample faces (not FER2013)"
         assert [file["top1"] for file in verification["files"]] == [1.0, 1.0]
         assert {path.name for path in tmp_path.iterdir()} <= {
             "bundle",
@@ -157,10 +174,14 @@ class TestCommand:
 
     def test_disagreement_leaves_no_bundle(self, tmp_path):
         checkpoint = save_checkpoint(tmp_path / "best.ckpt")
-        words = (f"ckpt={checkpoint}", "out=bundle", "verify.faces=3", "verify.max_difference=-1")
+        words = (f"ckpt={checkpoint}", "out=bundle", "verify.faces=256", "verify.max_difference=-1")
         process = run_command("export", *words, cwd=tmp_path)
         assert_one_sentence(process, "FER2013.onnx does not agree with the network", "no bundle was written")
         assert [path.name for path in tmp_path.iterdir()] == ["best.ckpt"]
+
+    def test_too_few_faces(self, tmp_path):
+        process = run_command("export", "ckpt=none.ckpt", "out=bundle", "verify.faces=10", cwd=tmp_path)
+        assert_one_sentence(process, "verify.faces=10 is no whole number of at least 256")
 
     def test_missing_checkpoint(self, tmp_path):
         process = run_command("export", "ckpt=none.ckpt", "out=bundle", cwd=tmp_path)

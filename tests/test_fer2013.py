@@ -22,6 +22,17 @@ def write(folder: Path, name: str, faces: Faces, columns=("emotion", "pixels", "
     return path
 
 
+def tar_of(text: bytes) -> bytes:
+    """fer2013.tar.gz as Kaggle packs it."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name, content in (("fer2013/README", b"hello"), ("fer2013/fer2013.csv", text)):
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return buffer.getvalue()
+
+
 def assert_same(got: Faces, expected: Faces, usage: bool = True) -> None:
     np.testing.assert_array_equal(got.pixels, expected.pixels)
     np.testing.assert_array_equal(got.labels, expected.labels)
@@ -52,15 +63,8 @@ class TestForms:
 
     @pytest.mark.parametrize("zipped", [False, True])
     def test_tar(self, tmp_path, faces, zipped):
-        text = csv_text(faces).encode()
-        buffer = io.BytesIO()
-        with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-            for name, content in (("fer2013/README", b"hello"), ("fer2013/fer2013.csv", text)):
-                info = tarfile.TarInfo(name)
-                info.size = len(content)
-                archive.addfile(info, io.BytesIO(content))
         path = tmp_path / "fer2013.tar.gz"
-        path.write_bytes(buffer.getvalue())
+        path.write_bytes(tar_of(csv_text(faces).encode()))
         if zipped:
             with zipfile.ZipFile(tmp_path / "fer2013.tar.gz.zip", "w") as file:
                 file.write(path, path.name)
@@ -129,6 +133,8 @@ MALFORMED = {
     "cut in pixels": (b'emotion,pixels\n0,"' + ROW.encode()[:-4], "row 1 .*does not end|quote that does not close"),
     "cut in a number": (b"emotion,pixels\n0," + ROW.encode(), "row 1 .*last line does not end: the file was cut off"),
     "cut in usage": (b"emotion,pixels,Usage\n0," + ROW.encode() + b",Train", "row 1 .*Usage 'Train' is none of"),
+    "long header": (b"a" * 100_000 + b"\n0,1\n", "the header: the line is longer than"),
+    "endless header": (b"a" * 1_000_000, "the header: the line is longer than"),
     "endless line": (b"emotion,pixels\n0," + b"1 " * 100_000, "row 1 .*longer than"),
 }
 
@@ -176,15 +182,21 @@ class TestMalformed:
         with pytest.raises(FerError, match=r"should hold one fer2013\.csv, it holds 0"):
             fer2013.load(path)
 
-    def test_truncated_tar(self, tmp_path, faces):
-        buffer = io.BytesIO()
-        with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-            text = csv_text(faces).encode()
-            info = tarfile.TarInfo("fer2013/fer2013.csv")
-            info.size = len(text)
-            archive.addfile(info, io.BytesIO(text))
+    @pytest.mark.parametrize("place", [0.3, 0.5, 0.7, 0.9])
+    def test_flipped_bit_in_a_tar(self, tmp_path, faces, place):
+        """gzip's checksum is at its end, behind what has been parsed by then."""
+        content = bytearray(tar_of(csv_text(faces).encode()))
+        content[int(len(content) * place)] ^= 4
         path = tmp_path / "fer2013.tar.gz"
-        path.write_bytes(buffer.getvalue()[: len(buffer.getvalue()) // 2])
+        path.write_bytes(content)
+        with pytest.raises(FerError, match=r"fer2013\.tar\.gz"):
+            fer2013.load(path)
+        assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+    def test_truncated_tar(self, tmp_path, faces):
+        content = tar_of(csv_text(faces).encode())
+        path = tmp_path / "fer2013.tar.gz"
+        path.write_bytes(content[: len(content) // 2])
         with pytest.raises(FerError, match=r"fer2013\.tar\.gz"):
             fer2013.load(path)
 

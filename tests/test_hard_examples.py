@@ -90,6 +90,20 @@ def test_nothing_wrong(datamodule):
         make_trainer(callbacks=[HardExampleMining()]).fit(module, datamodule=datamodule)
 
 
+def test_one_wrong_example_is_too_few_to_hold_one_out(datamodule):
+    module = ExpressionClassifier(KnowsTheAnswers(datamodule.faces, datamodule.rows("train")[:1]))
+    with pytest.raises(NoHardExamples):
+        make_trainer(callbacks=[HardExampleMining(holdout=0.2)]).fit(module, datamodule=datamodule)
+
+
+@pytest.mark.parametrize("holdout", [0.2, 0.8])
+def test_two_wrong_examples_are_enough(datamodule, holdout):
+    datamodule.start_phase(augment=False)
+    module = ExpressionClassifier(KnowsTheAnswers(datamodule.faces, datamodule.rows("train")[:2]))
+    make_trainer(callbacks=[HardExampleMining(holdout=holdout)]).fit(module, datamodule=datamodule)
+    assert len(datamodule.phase_rows) == 1
+
+
 def test_restricts_the_phase_and_keeps_its_rows(datamodule):
     datamodule.start_phase(augment=False)
     wrong = datamodule.rows("train")[:10]

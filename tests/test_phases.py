@@ -1,3 +1,6 @@
+import inspect
+
+import lightning as L
 import pytest
 import torch
 from omegaconf import OmegaConf
@@ -57,6 +60,12 @@ def test_own_list():
 def test_mistakes_are_named(config, reason):
     with pytest.raises(FerError, match=reason):
         parse_phases(OmegaConf.create(config))
+
+
+def test_every_argument_of_the_trainer_is_a_key(compose):
+    given = {"callbacks", "logger", "default_root_dir"}  # a phase's own
+    arguments = set(inspect.signature(L.Trainer).parameters) - given
+    assert set(compose("train").trainer) == arguments
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def test_history_with_a_skipped_phase_and_missing_scores(tmp_path):
         PhaseResult("hard_examples", Phase(source="hard")),
         PhaseResult("balance", Phase(augment=True), 10, 1, [epoch]),
     ]
-    plots.history(results, tmp_path / "history.png")
+    plots.history(results, "some faces", tmp_path / "history.png")
     assert drawn(tmp_path / "history.png")
 
 

@@ -30,20 +30,35 @@ def test_values_come_back(saved):
 
 def test_entries_that_were_left_out_stay_out(compose, tmp_path):
     cfg = compose("train", *SHRUNK, "phases=hard_mining", "~phases.hard_examples", "~logger.tensorboard")
-    settings.save(cfg, {"phases": "hard_mining"}, tmp_path)
+    settings.save(cfg, {"data": "sample", "phases": "hard_mining"}, tmp_path)
     cfg = load(tmp_path / settings.SETTINGS_FILE)
     assert list(cfg.phases) == ["baseline", "balance"]
     assert list(cfg.logger) == ["csv"]
 
 
-def test_targets_do_not(saved):
+@pytest.mark.parametrize(
+    ("group", "entry"), [("phases", "extra"), ("model", "channels"), ("callbacks", "early_stopping")]
+)
+def test_targets_do_not(saved, group, entry):
     content = yaml.safe_load(saved.read_text())
-    content["values"]["optimizer"]["_target_"] = "os.system"
-    content["values"]["phases"]["extra"] = {"_target_": "os.system", "command": "true"}
+    content["values"][group][entry] = {"_target_": "os.system", "command": "true"}
     saved.write_text(yaml.safe_dump(content))
-    cfg = load(saved)
-    assert cfg.optimizer._target_ == "torch.optim.Adam"
-    assert "_target_" not in cfg.phases.extra
+    with pytest.raises(FerError, match="not what the packaged config says"):
+        load(saved)
+
+
+def test_another_target_is_refused_and_not_forgotten(compose, tmp_path):
+    cfg = compose("train", *SHRUNK, "optimizer._target_=torch.optim.RMSprop")
+    settings.save(cfg, {"data": "sample", "optimizer": "adam"}, tmp_path)
+    with pytest.raises(FerError, match=r"torch\.optim\.RMSprop"):
+        load(tmp_path / settings.SETTINGS_FILE)
+
+
+def test_order_of_phases_comes_back(compose, tmp_path):
+    cfg = compose("train", *SHRUNK)
+    cfg.phases = {"first": {"epochs": 1}, "baseline": {"epochs": 2}}
+    settings.save(cfg, {"data": "sample", "phases": "baseline"}, tmp_path)
+    assert list(load(tmp_path / settings.SETTINGS_FILE).phases) == ["first", "baseline"]
 
 
 @pytest.mark.parametrize(

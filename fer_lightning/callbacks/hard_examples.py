@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 class NoHardExamples(Exception):  # noqa: N818, an outcome and no error
-    """The network gets every training example right, so there is nothing to train on."""
+    """The network gets every training example right, or all but too few to train and validate on."""
 
 
 class HardExampleMining(L.Callback):
@@ -43,7 +43,7 @@ class HardExampleMining(L.Callback):
         if self.rows is None:
             self.rows = mine(trainer, pl_module, datamodule)
             log.info("hard examples: %d of %d training rows", len(self.rows), len(datamodule.rows("train")))
-        if not len(self.rows):
+        if len(self.rows) < (2 if self.holdout else 1):
             raise NoHardExamples
         datamodule.restrict(self.rows, self.holdout)
 
