@@ -48,7 +48,7 @@ def train(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
         FerError: what the user can mend.
     """
     # mistakes here should not wait for the data
-    parse_phases(cfg.phases)
+    phases = parse_phases(cfg.phases)
     check_trainer(cfg.trainer)
     if not isinstance(cfg.seed, int) or cfg.seed < 0:
         raise FerError(f"seed={cfg.seed} is no whole number of at least 0")
@@ -69,7 +69,8 @@ def train(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
     results = []
     for result in run_phases(cfg, module, datamodule, run_dir, lambda: evaluator.score(module)):
         results.append(result)
-        report.print_phases([report.phase_entry(r) for r in results], datamodule.faces.name)
+        if len(results) < len(phases):  # the last one's line comes with the final scores
+            report.print_phases([report.phase_entry(r) for r in results], datamodule.faces.name)
     return _conclude(cfg, module, datamodule, evaluator, results, run_dir)
 
 

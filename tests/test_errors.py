@@ -1,0 +1,32 @@
+import pytest
+from omegaconf import OmegaConf
+
+from fer_lightning.errors import FerError, exit_on_user_error
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "code"),
+    [
+        (FerError("what, where, what to do"), "error: what, where, what to do", 1),
+        (OSError(28, "No space left on device", "/x/y"), "error: the disk is full: No space left on device: /x/y", 1),
+        (PermissionError(13, "Permission denied", "/x/y"), "error: Permission denied: /x/y", 1),
+        (OSError(30, "Read-only file system", "/x/y"), "error: the file system is read-only: /x/y", 1),
+        (KeyboardInterrupt("stopped; go on with this"), "stopped; go on with this", 130),
+    ],
+)
+def test_one_line_and_an_exit_code(capsys, error, message, code):
+    with pytest.raises(SystemExit) as caught, exit_on_user_error():
+        raise error
+    assert caught.value.code == code
+    assert capsys.readouterr().err.splitlines() == [message]
+
+
+def test_missing_key_is_one_line(capsys):
+    with pytest.raises(SystemExit), exit_on_user_error():
+        OmegaConf.create({"ckpt": "???"}).ckpt  # noqa: B018
+    assert capsys.readouterr().err.splitlines() == ["error: the configuration is wrong: Missing mandatory value: ckpt"]
+
+
+def test_our_own_mistakes_keep_their_traceback():
+    with pytest.raises(ZeroDivisionError), exit_on_user_error():
+        1 / 0  # noqa: B018
