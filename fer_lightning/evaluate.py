@@ -71,11 +71,9 @@ class Evaluator:
         )
         return metrics.predict_logits(module, self.datamodule.loader(self.rows), trainer)
 
-    def score_of(self, logits: Tensor) -> dict[str, Any]:
-        return metrics.score(logits, self.labels, self.fresh)
-
     def score(self, module: ExpressionClassifier) -> dict[str, Any]:
-        return self.score_of(self.predict(module))
+        """See ``metrics.score``."""
+        return metrics.score(self.predict(module), self.labels, self.fresh)
 
 
 def evaluate(cfg: DictConfig, out: Path) -> dict[str, Any]:

@@ -123,8 +123,7 @@ def _conclude(
                 final = run_dir / CHECKPOINTS / f"{name}.ckpt"
     if final is not None:
         module.network.load_state_dict(load_network(final)[0].state_dict())
-    predictions = evaluator.predict(module)
-    scores = evaluator.score_of(predictions)
+    scores = evaluator.score(module)
     metrics = {
         "phases": [report.phase_entry(result) for result in results],
         "subset": "val",
