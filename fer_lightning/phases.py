@@ -198,17 +198,17 @@ def _fit(
     for key, callback in cfg.callbacks.items():
         if callback is not None and not switched_off.get(key):
             callbacks.append(instantiate(callback, **filled_in.get(key, {})))
-    cap = cfg.trainer.max_epochs
+    last = folder / "checkpoints" / "last.ckpt"
+    caps = [phase.epochs, cfg.trainer.max_epochs, _stopped_after(last, phase)]
     trainer = make_trainer(
         cfg.trainer,
-        max_epochs=phase.epochs if cap is None else min(phase.epochs, cap),
+        max_epochs=min(cap for cap in caps if cap is not None),
         callbacks=callbacks,
         logger=[instantiate(logger, save_dir=str(folder)) for logger in cfg.logger.values() if logger is not None],
         default_root_dir=str(folder),
     )
     datamodule.start_phase(augment=phase.augment)
     module.lr_factor = phase.lr_factor
-    last = folder / "checkpoints" / "last.ckpt"
     try:
         with raising_keyboard_interrupt(trainer):
             trainer.fit(
@@ -233,6 +233,21 @@ def _fit(
         history=history.epochs,
         best_val_accuracy=None if best is None else float(best),
     )
+
+
+def _stopped_after(last: Path, phase: Phase) -> int | None:
+    """Epochs that the phase had trained when early stopping ended it, where its last checkpoint says that.
+
+    Lightning would train one more each time such a checkpoint is resumed.
+    """
+    if not last.is_file():
+        return None
+    states = checkpoint.read(last)["callbacks"]
+    stopped = any(
+        name.startswith("EarlyStopping") and state["stopped_epoch"] and state["wait_count"] >= phase.patience
+        for name, state in states.items()
+    )
+    return len(states["History"]["epochs"]) if stopped else None
 
 
 def carried_checkpoint(folder: Path, phase: Phase) -> Path | None:

@@ -157,6 +157,17 @@ def test_trainer_keys_that_take_something_away(train, tmp_path, words):
     assert checkpoint is None or (tmp_path / checkpoint).is_file()
 
 
+def test_resuming_a_phase_that_early_stopping_ended_trains_no_further(train, tmp_path):
+    """As after a kill between the phase's last epoch and its done-mark."""
+    words = ("phases.baseline.patience=1", "phases.baseline.epochs=30", "data.train=28", "optimizer.lr=0.1")
+    before = train(tmp_path, *words)["phases"][0]
+    assert before["epochs"] < 30
+    (tmp_path / "phases" / "1-baseline" / "done.json").unlink()
+    after = train(tmp_path, *words)["phases"][0]
+    assert (after["epochs"], after["history"]) == (before["epochs"], before["history"])
+    assert after["val_loss"] == before["val_loss"]
+
+
 def test_same_seed_same_run(train, tmp_path):
     one = ("phases.baseline.epochs=1", "phases.baseline.augment=true")
     first, second = (train(tmp_path / name, *one) for name in ("a", "b"))
