@@ -134,7 +134,7 @@ def main() -> None:
     )
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--steps", type=int, default=20, help="steps of each turn (default 20)")
-    parser.add_argument("--repeat", type=int, default=3, help="turns of each, of which the median is taken (default 3)")
+    parser.add_argument("--repeat", type=int, default=5, help="turns of each, of which the median is taken (default 5)")
     parser.add_argument("--keras-only", nargs=2, type=int, metavar=("BATCH", "STEPS"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.keras_only:
