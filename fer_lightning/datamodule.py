@@ -239,7 +239,7 @@ class FER2013DataModule(L.LightningDataModule):
 
     def predict_dataloader(self) -> DataLoader[Batch]:
         """Kaggle's unlabelled test.csv; its labels are ``fer2013.UNKNOWN``."""
-        path = fer2013.find_test_file(self.folder)
+        path = fer2013.find_file(self.folder, fer2013.TEST_FILE)
         if path is None:
             raise FerError(f"{self.folder} holds no {fer2013.TEST_FILE}")
         faces = fer2013.load(path)

@@ -51,7 +51,7 @@ def _is_offered(name: str, offered: list[str]) -> str | None:
 
 
 def _check(folder: Path, name: str) -> None:
-    path = next((path for path in (folder / name, folder / f"{name}.zip") if path.is_file()), None)
+    path = fer2013.find_file(folder, name)
     if path is None:
         raise FerError(f"{name} did not arrive in {folder}")
     try:

@@ -95,18 +95,17 @@ def find_training_file(folder: Path) -> Path:
             f"python -m fer_lightning.download data.dir={folder}"
         )
     for name in TRAINING_FILES:
-        for candidate in (folder / name, folder / f"{name}.zip"):
-            if candidate.is_file():
-                return candidate
+        if path := find_file(folder, name):
+            return path
     raise FerError(
         f"{folder} holds none of {', '.join(TRAINING_FILES)} (plain or zipped); get them with: "
         f"python -m fer_lightning.download data.dir={folder}"
     )
 
 
-def find_test_file(folder: Path) -> Path | None:
-    """Kaggle's unlabelled test.csv in ``folder``, plain or zipped, or None."""
-    candidates = (folder / TEST_FILE, folder / f"{TEST_FILE}.zip")
+def find_file(folder: Path, name: str) -> Path | None:
+    """``name`` in ``folder``, plain before zipped, or None."""
+    candidates = (folder / name, folder / f"{name}.zip")
     return next((candidate for candidate in candidates if candidate.is_file()), None)
 
 

@@ -133,6 +133,11 @@ def phase_folder(run_dir: Path, index: int, name: str) -> Path:
     return run_dir / "phases" / f"{index + 1}-{name}"
 
 
+def checkpoint_path(folder: Path, weights: Weights) -> Path:
+    """Where a phase, or a whole run, keeps its best or its last weights, below its ``folder``."""
+    return folder / "checkpoints" / f"{weights}.ckpt"
+
+
 def run_phases(
     cfg: DictConfig,
     module: ExpressionClassifier,
@@ -183,7 +188,8 @@ def _fit(
     callbacks: list[L.Callback] = [history, EpochSeed(cfg.seed, index)]
     if phase.source == "hard":
         callbacks.append(HardExampleMining(phase.holdout))
-    checkpoints = {"dirpath": str(folder / "checkpoints")}
+    last = checkpoint_path(folder, "last")
+    checkpoints = {"dirpath": str(last.parent)}
     filled_in: dict[str, dict[str, Any]] = {
         "early_stopping": {"patience": phase.patience},
         "checkpoint": checkpoints,
@@ -198,7 +204,6 @@ def _fit(
     for key, callback in cfg.callbacks.items():
         if callback is not None and not switched_off.get(key):
             callbacks.append(instantiate(callback, **filled_in.get(key, {})))
-    last = folder / "checkpoints" / "last.ckpt"
     caps = [phase.epochs, cfg.trainer.max_epochs, _stopped_after(last, phase)]
     trainer = make_trainer(
         cfg.trainer,
@@ -252,7 +257,7 @@ def _stopped_after(last: Path, phase: Phase) -> int | None:
 
 def carried_checkpoint(folder: Path, phase: Phase) -> Path | None:
     """The weights that a phase hands on; the last where it has no best, None where it wrote none."""
-    paths = (folder / "checkpoints" / f"{name}.ckpt" for name in (phase.carry, "last"))
+    paths = (checkpoint_path(folder, phase.carry), checkpoint_path(folder, "last"))
     return next((path for path in paths if path.is_file()), None)
 
 

@@ -18,12 +18,19 @@ from fer_lightning.datamodule import FER2013DataModule
 from fer_lightning.errors import FerError, exit_on_user_error
 from fer_lightning.evaluate import Evaluator
 from fer_lightning.module import ExpressionClassifier
-from fer_lightning.phases import PhaseResult, carried_checkpoint, check_trainer, parse_phases, phase_folder, run_phases
+from fer_lightning.phases import (
+    PhaseResult,
+    Weights,
+    carried_checkpoint,
+    check_trainer,
+    checkpoint_path,
+    parse_phases,
+    phase_folder,
+    run_phases,
+)
 from fer_lightning.quiet import quiet_libraries
 
 log = logging.getLogger("fer_lightning.train")  # __name__ is __main__ here
-
-CHECKPOINTS = "checkpoints"
 
 
 def _run_dir(resume: str | None) -> str:
@@ -107,10 +114,10 @@ def _conclude(
     trained = [(phase_folder(run_dir, index, r.name), r) for index, r in enumerate(results) if not r.skipped]
     # a phase with a holdout of its own is scored on other faces, so its accuracy does not compare
     eligible = [(folder, r) for folder, r in trained if r.best_val_accuracy is not None and not r.phase.holdout]
-    chosen: dict[str, Path | None] = {}
+    chosen: dict[Weights, Path | None] = {}
     if eligible:
         folder, _ = max(eligible, key=lambda pair: pair[1].best_val_accuracy or 0.0)
-        best = folder / "checkpoints" / "best.ckpt"
+        best = checkpoint_path(folder, "best")
         chosen["best"] = best if best.is_file() else None
     if trained:
         folder, last = trained[-1]
@@ -118,9 +125,10 @@ def _conclude(
     final = None  # trainer.enable_checkpointing=false and fast_dev_run leave none: the weights in hand are scored
     for name, source in chosen.items():
         if source is not None:
-            files.copy(source, run_dir / CHECKPOINTS / f"{name}.ckpt")
+            target = checkpoint_path(run_dir, name)
+            files.copy(source, target)
             if name == cfg.select or final is None:
-                final = run_dir / CHECKPOINTS / f"{name}.ckpt"
+                final = target
     if final is not None:
         module.network.load_state_dict(load_network(final)[0].state_dict())
     scores = evaluator.score(module)
