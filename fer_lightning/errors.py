@@ -8,6 +8,9 @@ from collections.abc import Iterator
 INTERRUPTED_EXIT_CODE = 130  # the shell's convention for a process ended by Ctrl-C
 
 
+_MISPLACED = (PermissionError, FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError)
+
+
 class FerError(Exception):
     """A mistake that the user can mend; its text is the whole message, shown without a traceback."""
 
@@ -26,28 +29,45 @@ def exit_on_user_error() -> Iterator[None]:
     Raises:
         SystemExit: 1 after an error, 130 after Ctrl-C.
     """
-    from hydra.errors import InstantiationException
-    from lightning.fabric.utilities.exceptions import MisconfigurationException
-    from omegaconf.errors import OmegaConfBaseException
-
     try:
         yield
     except FerError as error:
         _fail(str(error))
-    except (MisconfigurationException, OmegaConfBaseException) as error:
-        _fail(f"the configuration is wrong: {str(error).strip().splitlines()[0]}")
-    except InstantiationException as error:
-        cause = error.__cause__
-        if isinstance(cause, FerError):
-            _fail(str(cause))
-        _fail(f"the configuration is wrong: {' '.join(str(error).split())}")
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             _fail(f"the disk is full: {error.strerror}: {error.filename or 'while writing'}")
-        if isinstance(error, (PermissionError, FileNotFoundError, NotADirectoryError, IsADirectoryError)):
+        if error.errno == errno.EFBIG:
+            _fail(f"a file would grow beyond the limit on file sizes: {error.filename or 'while writing'}")
+        if isinstance(error, _MISPLACED) or error.errno == errno.ENAMETOOLONG:
             _fail(f"{error.strerror}: {error.filename}")
         if error.errno == errno.EROFS:
             _fail(f"the file system is read-only: {error.filename}")
         raise
     except KeyboardInterrupt as interrupt:
         _fail(str(interrupt) or "interrupted", INTERRUPTED_EXIT_CODE)
+    except Exception as error:
+        message = _configuration_mistake(error)
+        if message is None:
+            raise
+        _fail(message)
+
+
+def _configuration_mistake(error: Exception) -> str | None:
+    """What is wrong with the configuration, where that is what ``error`` says.
+
+    Hydra and Lightning take seconds to import, and commands without a configuration do without them; what
+    is not imported has not raised.
+    """
+    if "hydra" not in sys.modules:
+        return None
+    from hydra.errors import InstantiationException
+    from lightning.fabric.utilities.exceptions import MisconfigurationException
+    from omegaconf.errors import OmegaConfBaseException
+
+    if isinstance(error, MisconfigurationException | OmegaConfBaseException):
+        return f"the configuration is wrong: {str(error).strip().splitlines()[0]}"
+    if isinstance(error, InstantiationException):
+        if isinstance(error.__cause__, FerError):
+            return str(error.__cause__)
+        return f"the configuration is wrong: {' '.join(str(error).split())}"
+    return None

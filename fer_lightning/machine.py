@@ -1,0 +1,15 @@
+"""What a figure was measured on."""
+
+import os
+import platform
+from importlib.metadata import version
+
+import torch
+
+
+def describe(*packages: str) -> str:
+    """One line: processor, cores, GPU, Python, and the versions of ``packages``."""
+    processor = torch.cpu.get_capabilities().get("cpu_name") or platform.machine()
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
+    versions = [f"{package} {version(package)}" for package in packages]
+    return ", ".join([f"{processor}, {os.cpu_count()} cores", gpu, f"Python {platform.python_version()}", *versions])
