@@ -56,7 +56,7 @@ class ExpressionCNN(nn.Sequential):
         layers.append(nn.Flatten())
         for inputs, outputs in pairwise((channels[-1], *dense)):
             layers += [nn.Linear(inputs, outputs), nn.ReLU(inplace=True), nn.Dropout(dropout)]
-        layers.append(nn.Linear(dense[-1], NUM_CLASSES))
+        layers.append(nn.Linear((channels[-1], *dense)[-1], NUM_CLASSES))
         super().__init__(*layers)
         self.apply(_initialise_like_keras)
 

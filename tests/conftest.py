@@ -13,10 +13,12 @@ from pathlib import Path
 import hydra
 import numpy as np
 import pytest
+import torch
 from omegaconf import DictConfig
 
 from fer_lightning import train as train_module
 from fer_lightning.fer2013 import USAGES, Faces
+from fer_lightning.network import ExpressionCNN
 from fer_lightning.sample import draw_sample
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -61,6 +63,51 @@ def train(compose: Callable[..., DictConfig]) -> Callable[..., dict]:
 def faces() -> Faces:
     """Drawn faces with all three Usages."""
     return draw_sample(train=21, val=7, test=7, seed=3)
+
+
+@pytest.fixture(scope="session")
+def trained_network() -> ExpressionCNN:
+    """A small network that reads drawn faces well, half of its batch-norm scales negative, in eval mode."""
+    torch.manual_seed(0)
+    network = ExpressionCNN(channels=(16, 16, 32, 32), dense=(32, 16), dropout=0.0, bn_momentum=0.1)
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.weight.data[::2] *= -1
+    faces = draw_sample(train=700, val=0, test=0, seed=5)
+    images = torch.from_numpy(faces.pixels).unsqueeze(1) / 255
+    labels = torch.from_numpy(faces.labels).long()
+    optimizer = torch.optim.Adam(network.parameters(), lr=3e-3)
+    for _ in range(12):
+        for rows in torch.randperm(len(labels)).split(50):
+            loss = torch.nn.functional.cross_entropy(network(images[rows]), labels[rows])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    return network.eval()
+
+
+@pytest.fixture(scope="session")
+def checkpoint(trained_network: ExpressionCNN, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """``trained_network`` as a run would have saved it."""
+    path = tmp_path_factory.mktemp("run") / "best.ckpt"
+    sizes = {"channels": [16, 16, 32, 32], "dense": [32, 16]}
+    settings = {
+        "model": {"_target_": "fer_lightning.network.ExpressionCNN", **sizes},
+        "data": {"dir": "/home/someone/data", "split": "official"},
+        "seed": 0,
+    }
+    weights = {f"network.{name}": value for name, value in trained_network.state_dict().items()}
+    torch.save({"state_dict": weights, "hyper_parameters": settings}, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def bundle(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What ``python -m export export=full`` made of ``checkpoint``; not to be changed."""
+    folder = tmp_path_factory.mktemp("export")
+    process = run_command("export", f"ckpt={checkpoint}", "out=bundle", "export=full", "verify.faces=256", cwd=folder)
+    assert process.returncode == 0, process.stderr
+    return folder / "bundle"
 
 
 def csv_text(faces: Faces, columns: Iterable[str] = ("emotion", "pixels", "Usage"), quote: str = "") -> str:
