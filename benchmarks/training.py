@@ -25,8 +25,10 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.machine import describe
+from export.to_keras import keras_network
+from fer_lightning.machine import describe
 from fer_lightning.module import ExpressionClassifier
+from fer_lightning.network import ExpressionCNN
 from fer_lightning.phases import best_precision, run_phases
 from fer_lightning.quiet import quiet_libraries
 from fer_lightning.settings import plain
@@ -91,21 +93,7 @@ def bare_step(cfg: DictConfig, steps: int) -> float:
 
 def keras_fit(batch_size: int, steps: int) -> float:
     """Images per second of the notebook's network under model.fit, after one epoch to warm up."""
-    import keras
-    from keras import layers
-
-    model = keras.Sequential([keras.Input((48, 48, 1))])
-    for index, channels in enumerate((64, 128, 256, 512)):
-        for padding in ("valid" if index == 0 else "same", "same"):
-            model.add(layers.Conv2D(channels, 3, padding=padding, activation="relu"))
-            model.add(layers.BatchNormalization())
-        model.add(layers.MaxPooling2D(3, strides=2))
-        model.add(layers.Dropout(0.3))
-    model.add(layers.Flatten())
-    for units in (512, 256, 64):
-        model.add(layers.Dense(units, activation="relu"))
-        model.add(layers.Dropout(0.3))
-    model.add(layers.Dense(7, activation="softmax"))
+    model = keras_network(ExpressionCNN())
     if model.count_params() != 5_102_791:
         raise SystemExit(f"this is not the notebook's network: {model.count_params():,} values")
     model.compile(optimizer="adam", loss="categorical_crossentropy", metrics=["accuracy"])
@@ -152,7 +140,7 @@ def main() -> None:
     table = Table(
         title=f"Training, batch {arguments.batch_size}, {best_precision(cfg.trainer.accelerator)}: "
         f"median of {arguments.repeat} turns of {arguments.steps} steps",
-        caption=describe(),
+        caption=describe("torch", "tensorflow"),
         box=SIMPLE_HEAD,
     )
     for column in ("", "images/s", "each turn", "ours to this"):

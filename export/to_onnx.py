@@ -6,28 +6,32 @@ import onnx
 import torch
 from torch import nn
 
-from export.quiet import captured_output
-from fer_lightning.preprocessing import IMAGE_SIZE
+from export.deployable import example
+from export.quiet import converting
 
 INPUT, OUTPUT = "image", "probabilities"
 
 
-def to_onnx(model: nn.Module, path: Path) -> None:
-    """Write ``model`` (see ``deployable``) as one float32 file of batch 1 and check it.
+def to_onnx(model: nn.Sequential, path: Path, *, any_batch: bool = False) -> None:
+    """Write ``model`` (see ``deployable``) as one file and check it.
+
+    Args:
+        any_batch: leave the batch open; otherwise it is 1, as phones want it.
 
     Raises:
-        onnx.checker.ValidationError: the exporter wrote what is no valid model.
+        FerError: torch could not write it, or wrote what is no valid model.
     """
-    image = torch.zeros(1, 1, IMAGE_SIZE, IMAGE_SIZE)
-    with captured_output():
+    batch = torch.export.Dim("batch")
+    with converting("torch"):
         torch.onnx.export(
             model,
-            (image,),
+            (example(model, batch=2 if any_batch else 1),),  # a batch of 1 would be taken for a constant
             path,
             input_names=[INPUT],
             output_names=[OUTPUT],
+            dynamic_shapes=({0: batch},) if any_batch else None,
             dynamo=True,
             external_data=False,  # one file; the default moves large weights into a second
             verbose=False,
         )
-    onnx.checker.check_model(str(path), full_check=True)
+        onnx.checker.check_model(str(path), full_check=True)
