@@ -1,39 +1,37 @@
 """python -m export ckpt=PATH out=DIR: write a verified bundle."""
 
+import json
 import logging
-from dataclasses import asdict
+import time
 from pathlib import Path
+from types import UnionType
 
 import hydra
-import numpy as np
 from hydra.core.hydra_config import HydraConfig
-from hydra.utils import instantiate
-from omegaconf import DictConfig
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
+from omegaconf import DictConfig, ListConfig
+from torch import nn
 
-from fer_lightning import checkpoint, files, sample
+from export.errors import explaining_missing_packages
+from fer_lightning import checkpoint, files
 from fer_lightning.errors import FerError, exit_on_user_error
 from fer_lightning.evaluate import adopt_split
 from fer_lightning.quiet import quiet_libraries
 
-try:
-    from export import package, to_onnx, to_tflite, verify
-except ModuleNotFoundError as error:
-    raise SystemExit(
-        f"error: the export needs {error.name}, which is not installed: pip install 'fer_lightning[export]'"
-    ) from None
+with explaining_missing_packages():
+    from export import formats, golden, manifest, measuring, package, readme, report
+from export.agreement import LIMITS, as_inputs, torch_probabilities
 from export.deployable import deployable
-from fer_lightning.bundle import LABELS_FILE, LABELS_TEXT, MODEL_FILE
-from fer_lightning.preprocessing import IMAGE_SIZE
+from export.faces import choose
+from export.latency import RUNS_A_TURN
+from fer_lightning.bundle import GOLDEN_FILE, LABELS_FILE, LABELS_TEXT, MANIFEST_FILE
+from fer_lightning.machine import describe as describe_machine
 
 log = logging.getLogger("export")  # __name__ is __main__ here
 
 LEAST_FACES = 256  # fewer would let a rare disagreement pass
 
 
-def export(cfg: DictConfig) -> list[verify.Agreement]:
+def export(cfg: DictConfig) -> list[report.Row]:
     """Convert ``cfg.ckpt``, verify each file, and put the bundle at ``cfg.out``.
 
     Raises:
@@ -42,68 +40,92 @@ def export(cfg: DictConfig) -> list[verify.Agreement]:
     """
     out = Path(cfg.out)
     package.check_place(out)
-    network, _ = checkpoint.load_network(checkpoint.path_of(cfg))
-    images, source = _faces(cfg)
-    model = deployable(network)
+    wanted = _wanted(cfg)
+    path = checkpoint.path_of(cfg)
+    network, settings = checkpoint.load_network(path)
+    assert isinstance(network, nn.Sequential)  # as every network of the model group is
+    compared, calibration = choose(cfg.data, cfg.verify.faces, cfg.seed)
+    model = deployable(network, as_inputs(calibration.pixels))
     with package.building(out) as folder:
-        log.info("torch -> ONNX")
-        to_onnx.to_onnx(model, folder / package.ONNX_FILE)
-        log.info("ONNX -> TFLite")
-        to_tflite.to_tflite(folder / package.ONNX_FILE, folder / MODEL_FILE)
+        started = time.perf_counter()
+        formats.make(wanted, network, model, calibration.pixels, folder)
+        log.info("converted in %.0f s", time.perf_counter() - started)
+        log.info("comparing with torch on %d faces", len(compared.pixels))
+        runners = measuring.load_all(wanted, folder)
+        rows = measuring.measure(wanted, folder, runners, network, compared, with_notebook=cfg.export.notebook)
+        by_file = {row.file: row for row in rows}
+        for name, each in wanted.items():
+            agreement = by_file[each.file].agreement
+            if agreement is not None:
+                agreement.require(each.file, (cfg.verify.limits or {}).get(name, {}))
+        accuracy = next(row.agreement.reference_accuracy for row in rows if row.agreement is not None)
+        machine = describe_machine("ai-edge-litert", "onnxruntime")
+        facts = [
+            f"Trained on {settings.get('data_name', 'data that the checkpoint does not name')}.",
+            f"Compared with the network in torch on {len(compared.pixels):,} faces: {compared.source}; "
+            f"the network's own accuracy on them is {accuracy:.2%}.",
+            f"int8 ranges, and the evening out of the channels, from {len(calibration.pixels):,} faces: "
+            f"{calibration.source}.",
+            f"Times are medians of {measuring.TURNS} turns of {RUNS_A_TURN} runs, one face, one thread: {machine}.",
+        ]
+        answers = golden.golden(lambda images: torch_probabilities(model, images), runners)
         files.write_text(folder / LABELS_FILE, LABELS_TEXT)
-        log.info("comparing with torch on %d faces", len(images))
-        agreements = verify.compare(model, folder / package.ONNX_FILE, folder / MODEL_FILE, images)
-        for agreement in agreements:
-            agreement.require(cfg.verify.max_difference)
+        files.write_text(folder / GOLDEN_FILE, json.dumps(answers))  # thousands of numbers, not a line each
+        files.write_text(folder / package.README_FILE, readme.readme(wanted, rows, facts))
+        report.write(rows, facts, folder / package.REPORT_FILE, folder / package.PICTURE_FILE)
+        verified = {
+            "faces": len(compared.pixels),
+            "source": compared.source,
+            "accuracy_in_torch": accuracy,
+            "calibrated_on": calibration.source,
+            "machine": machine,
+        }
         files.write_json(
-            folder / package.VERIFICATION_FILE,
-            {
-                "faces": len(images),
-                "source": source,
-                "max_difference_allowed": cfg.verify.max_difference,
-                "files": [asdict(agreement) for agreement in agreements],
-            },
+            folder / MANIFEST_FILE, manifest.manifest(folder, wanted, rows, model, verified, path, settings)
         )
-    _print(agreements, len(images), source)
+    report.show(rows, f"Compared with torch on {len(compared.pixels):,} faces: {compared.source}")
     print(f"bundle: {out}")
-    return agreements
+    return rows
 
 
-def _faces(cfg: DictConfig) -> tuple[np.ndarray, str]:
-    """uint8 [N, 48, 48] to compare on, and what they are: val faces where data.dir is given, then drawn ones."""
-    pixels, sources = np.empty((0, IMAGE_SIZE, IMAGE_SIZE), np.uint8), []
-    if cfg.data.dir is not None:
-        datamodule = instantiate(cfg.data)
-        datamodule.setup()
-        pixels = datamodule.faces.pixels[datamodule.rows("val")[: cfg.verify.faces]]
-        sources.append(f"val split of {datamodule.faces.name}")
-    missing = cfg.verify.faces - len(pixels)
-    if missing:
-        drawn = sample.draw_sample(train=0, val=missing, test=0, seed=0)
-        pixels = np.concatenate([pixels, drawn.pixels])
-        sources.append(drawn.name)
-    return pixels, " and ".join(sources)
+def _wanted(cfg: DictConfig) -> dict[str, formats.Format]:
+    wanted = formats.chosen(list(cfg.export.formats))
+    if formats.COREML in wanted and not formats.has_coremltools():
+        log.info("leaving Core ML out: it needs pip install 'fer_lightning[coreml]'")
+        del wanted[formats.COREML]
+    return wanted
 
 
-def _print(agreements: list[verify.Agreement], count: int, source: str) -> None:
-    table = Table(title=f"Agreement with torch on {count:,} faces: {source}", box=SIMPLE_HEAD)
-    table.add_column("file", no_wrap=True)
-    table.add_column("run by", no_wrap=True)
-    for column in ("largest difference", "mean difference", "same top class"):
-        table.add_column(column, justify="right")
-    for row in agreements:
-        table.add_row(
-            row.file, row.runtime, f"{row.max_difference:.1e}", f"{row.mean_difference:.1e}", f"{100 * row.top1:.1f} %"
-        )
-    Console().print(table)
+def _check(cfg: DictConfig) -> None:
+    """Raises FerError where the command line has a value that cannot be."""
+    if not isinstance(cfg.out, str) or not cfg.out:
+        raise FerError(f"out={cfg.out} is no path of a folder")
+    if not _is_number(cfg.seed, int) or cfg.seed < 0:
+        raise FerError(f"seed={cfg.seed} is no whole number of at least 0")
+    if not _is_number(cfg.verify.faces, int) or cfg.verify.faces < LEAST_FACES:
+        raise FerError(f"verify.faces={cfg.verify.faces} is no whole number of at least {LEAST_FACES}")
+    if not isinstance(cfg.export.formats, ListConfig):
+        raise FerError(f"export.formats={cfg.export.formats} is no list; write export.formats=[onnx,float32]")
+    if not isinstance(cfg.export.notebook, bool):
+        raise FerError(f"export.notebook={cfg.export.notebook} is neither true nor false")
+    for name in cfg.verify.limits or {}:
+        limits = cfg.verify.limits[name]
+        good = name in formats.FORMATS and isinstance(limits, DictConfig)
+        if not good or not all(key in LIMITS and _is_number(value, int | float) for key, value in limits.items()):
+            raise FerError(
+                f"verify.limits.{name}={limits} is wrong: a format has numbers for any of {', '.join(LIMITS)}"
+            )
+
+
+def _is_number(value: object, kind: type | UnionType) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool) and value == value  # a NaN is not equal to itself
 
 
 @hydra.main(version_base="1.3", config_path="pkg://fer_lightning.conf", config_name="export")
 def main(cfg: DictConfig) -> None:
     quiet_libraries()
     with exit_on_user_error():
-        if not isinstance(cfg.verify.faces, int) or cfg.verify.faces < LEAST_FACES:
-            raise FerError(f"verify.faces={cfg.verify.faces} is no whole number of at least {LEAST_FACES}")
+        _check(cfg)
         settings = checkpoint.read(checkpoint.path_of(cfg))["hyper_parameters"]
         adopt_split(cfg, settings, list(HydraConfig.get().overrides.task))
         export(cfg)

@@ -6,12 +6,13 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from fer_lightning.bundle import LABELS_FILE, MODEL_FILE
+from fer_lightning.bundle import GOLDEN_FILE, LABELS_FILE, MANIFEST_FILE, read_manifest
 from fer_lightning.errors import FerError
 
-ONNX_FILE = "FER2013.onnx"
-VERIFICATION_FILE = "verification.json"
-BUNDLE_FILES = {MODEL_FILE, LABELS_FILE, ONNX_FILE, VERIFICATION_FILE}
+README_FILE = "README.md"
+REPORT_FILE = "report.md"
+PICTURE_FILE = "report.png"
+DOCUMENTS = (LABELS_FILE, GOLDEN_FILE, README_FILE, REPORT_FILE, PICTURE_FILE)
 
 
 def check_place(out: Path) -> None:
@@ -24,20 +25,41 @@ def check_place(out: Path) -> None:
         return
     if not out.is_dir():
         raise FerError(f"out={out} is a file; name a folder")
-    foreign = {path.name for path in out.iterdir()} - BUNDLE_FILES
+    found = {path.relative_to(out).as_posix() for path in out.rglob("*") if not path.is_dir()}
+    if not found:
+        return
+    try:
+        owned = contents(out)
+    except FerError:
+        owned = set()
+    foreign = found - owned
     if foreign:
         raise FerError(f"out={out} holds {min(foreign)}, which is no part of a bundle; name another folder")
+
+
+def contents(folder: Path) -> set[str]:
+    """The names of all files that a bundle says it has, its model.json too.
+
+    Raises:
+        FerError: that file is missing or damaged.
+    """
+    manifest = read_manifest(folder)
+    names = {MANIFEST_FILE, *manifest["documents"]}
+    for name, entry in manifest["files"].items():
+        names |= {f"{name}/{part}" for part in entry["parts"]} if "parts" in entry else {name}
+    return names
 
 
 @contextlib.contextmanager
 def building(out: Path) -> Iterator[Path]:
     """Give a folder beside ``out`` that replaces it on success and vanishes on failure."""
-    out = out.absolute()
+    out = out.resolve()  # a link stays one
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     try:
         yield temporary
-        temporary.chmod(0o755)  # mkdtemp keeps other users out
+        for path in (temporary, *temporary.rglob("*")):
+            path.chmod(0o755 if path.is_dir() else 0o644)  # mkdtemp and some converters keep other users out
         with _set_aside(out):
             temporary.rename(out)
     finally:
@@ -55,7 +77,7 @@ def _set_aside(out: Path) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        former.rename(out)
+        former.rename(out)  # where another export was faster, this fails, and the former one stays in aside
+        aside.rmdir()
         raise
-    finally:
-        shutil.rmtree(aside)
+    shutil.rmtree(aside, ignore_errors=True)

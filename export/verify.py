@@ -1,74 +1,142 @@
-"""Does every exported file say what the network says?"""
+"""python -m export.verify DIR: check a bundle from nothing but its files.
 
+Each file's SHA-256, the golden answers by the runtimes that are installed, and the app's contract. Needs
+neither torch nor data.
+"""
+
+import argparse
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import onnxruntime
-import torch
-from torch import nn
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
-from export.to_onnx import INPUT
-from fer_lightning.bundle import TFLiteModel
-from fer_lightning.errors import FerError
-from fer_lightning.preprocessing import MAX_PIXEL
+from export.errors import explaining_missing_packages
+from fer_lightning.errors import FerError, exit_on_user_error
+
+with explaining_missing_packages():
+    from export import package
+    from export.fingerprints import fingerprint
+    from export.golden import read_golden
+    from export.runtimes import MODULES, TENSORFLOW, is_installed, load
+    from fer_lightning.bundle import LABELS_FILE, LABELS_TEXT, MANIFEST_FILE, MODEL_FILE, TFLiteModel, read_manifest
 
 
 @dataclass(frozen=True)
-class Agreement:
-    """How one file compares with torch over the same faces.
+class Verdict:
+    """What became of a bundle.
 
     Attributes:
-        max_difference: the largest difference of any probability.
-        mean_difference: the mean over all of them.
-        top1: share of the faces with the same most probable class, 0..1.
+        wrong: a clause for each thing that is wrong.
+        not_run: the files that gave no golden answers here.
     """
 
-    file: str
-    runtime: str
-    max_difference: float
-    mean_difference: float
-    top1: float
-
-    @classmethod
-    def between(cls, file: str, runtime: str, expected: np.ndarray, got: np.ndarray) -> "Agreement":
-        """Compare probabilities, float32 [N, 7]; a NaN counts as an infinite difference."""
-        difference = np.nan_to_num(np.abs(got - expected), nan=np.inf)
-        same = got.argmax(axis=1) == expected.argmax(axis=1)
-        return cls(file, runtime, float(difference.max()), float(difference.mean()), float(same.mean()))
-
-    def require(self, max_difference: float) -> None:
-        """Raises FerError where the file differs by more, or names another class for any face."""
-        if self.max_difference > max_difference or self.top1 < 1:
-            raise FerError(
-                f"{self.file} does not agree with the network: largest difference {self.max_difference:.2g} "
-                f"(at most {max_difference:g} is allowed), same top class on {self.top1:.1%} of the faces; "
-                "no bundle was written"
-            )
+    wrong: list[str]
+    not_run: list[str]
 
 
-@torch.inference_mode()
-def torch_probabilities(model: nn.Module, images: np.ndarray) -> np.ndarray:
-    """uint8 [N, 48, 48] -> float32 [N, 7]."""
-    inputs = torch.from_numpy(images[:, None].astype(np.float32) / MAX_PIXEL)
-    return torch.cat([model(batch) for batch in inputs.split(64)]).numpy()
+def verify(folder: Path, *, with_tensorflow: bool = False) -> Verdict:
+    """Check a bundle and print a line for each of its models.
 
-
-def onnx_probabilities(path: Path, images: np.ndarray) -> np.ndarray:
-    """uint8 [N, 48, 48] -> float32 [N, 7], a face at a time."""
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    inputs = images[:, None, None].astype(np.float32) / MAX_PIXEL
-    return np.concatenate([session.run(None, {INPUT: image})[0] for image in inputs])
-
-
-def compare(model: nn.Module, onnx_path: Path, tflite_path: Path, images: np.ndarray) -> list[Agreement]:
-    """Run both files by their own runtimes over ``images``, uint8 [N, 48, 48].
+    Args:
+        with_tensorflow: run the SavedModel too. It is a program, which can do what its caller can, so this is
+            for bundles that one trusts.
 
     Raises:
-        FerError: the TFLite file does not keep the app's contract.
+        FerError: the folder is no bundle, or its descriptions are damaged.
     """
-    expected = torch_probabilities(model, images)
-    return [
-        Agreement.between(onnx_path.name, "ONNX Runtime", expected, onnx_probabilities(onnx_path, images)),
-        Agreement.between(tflite_path.name, "LiteRT", expected, TFLiteModel(tflite_path).probabilities(images)),
-    ]
+    manifest = read_manifest(folder)
+    wrong, not_run = _contract(folder), []
+    on_disk = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
+    wrong += [f"{name} is not in {MANIFEST_FILE}" for name in sorted(on_disk - package.contents(folder))]
+    pixels, expected, tolerances = read_golden(folder)
+    for name, entry in manifest["documents"].items():
+        wrong += _damage(folder / name, name, entry)
+    table = Table(box=SIMPLE_HEAD)
+    for column in ("file", "bytes", "golden faces"):
+        table.add_column(column, justify="left" if column == "file" else "right")
+    for name, entry in manifest["files"].items():
+        runtime = entry.get("runtime")
+        damage = _damage(folder / name, name, entry)
+        wrong += damage
+        if damage:
+            answer = "not run"
+        elif not isinstance(runtime, str) or runtime not in MODULES:
+            answer = "no such runtime"
+            wrong.append(f"{name} is for {runtime}, which no file of a bundle is for")
+        elif not is_installed(runtime):
+            answer = f"not run: {runtime} is not here"
+            not_run.append(name)
+        elif runtime == TENSORFLOW and not with_tensorflow:
+            answer = "not run without --with-tensorflow"
+            not_run.append(name)
+        else:
+            answer, agrees = _answer(folder / name, runtime, pixels, expected, tolerances.get(name, 0.0))
+            if not agrees:
+                wrong.append(f"{name}: golden faces are off: {answer}")
+        table.add_row(escape(name), "changed" if damage else "intact", escape(answer))
+    Console().print(table)
+    return Verdict(wrong, not_run)
+
+
+def _contract(folder: Path) -> list[str]:
+    """What keeps the app from taking the bundle."""
+    wrong = []
+    try:
+        TFLiteModel(folder / MODEL_FILE).require_app_contract()
+    except FerError as error:
+        wrong.append(str(error))
+    labels = folder / LABELS_FILE
+    if not labels.is_file() or labels.read_bytes() != LABELS_TEXT.encode():
+        wrong.append(f"{labels} does not hold the seven labels, one a line")
+    return wrong
+
+
+def _damage(path: Path, name: str, entry: dict[str, Any]) -> list[str]:
+    if not path.exists():
+        return [f"{name} is missing"]
+    found = fingerprint(path)
+    if "parts" in entry and "parts" in found:
+        return [
+            f"{name}/{part} is {'changed' if part in found['parts'] else 'missing'}"
+            for part, sha256 in entry["parts"].items()
+            if found["parts"].get(part) != sha256
+        ]
+    return [] if found.get("sha256") == entry.get("sha256") else [f"{name} is changed: its SHA-256 is another"]
+
+
+def _answer(path: Path, runtime: str, pixels: np.ndarray, expected: np.ndarray, tolerance: float) -> tuple[str, bool]:
+    """How far the golden answers are, in words, and whether that is near enough."""
+    try:
+        difference = float(np.abs(load(runtime, path).probabilities(pixels) - expected).max())
+    except Exception as error:  # whatever a runtime says of a file that it cannot load
+        return f"{runtime} cannot run it: {' '.join(str(error).split())[:200]}", False
+    return f"{difference:.1g} of {tolerance:g}", difference <= tolerance  # a NaN is not
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m export.verify",
+        description="Check a bundle from nothing but its files: hashes, golden answers, the app's contract.",
+    )
+    parser.add_argument("dir", type=Path, metavar="DIR", help="the bundle's folder, as python -m export wrote it")
+    parser.add_argument(
+        "--with-tensorflow",
+        action="store_true",
+        help="run the SavedModel too: it is a program and can do what you can, so only for a bundle that you trust",
+    )
+    arguments = parser.parse_args()
+    with exit_on_user_error():
+        verdict = verify(arguments.dir, with_tensorflow=arguments.with_tensorflow)
+        if verdict.wrong:
+            raise FerError("; ".join(verdict.wrong))
+    answered = f"not run here: {', '.join(verdict.not_run)}" if verdict.not_run else "all keep their answers"
+    print(f"{arguments.dir} is whole: every file is as it was exported; {answered}")
+
+
+if __name__ == "__main__":
+    main()

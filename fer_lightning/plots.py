@@ -135,3 +135,28 @@ def per_class(scores: dict[str, Any], title: str, path: Path) -> None:
         axes.set_title(f"{title}: macro F1 {scores['macro_f1']:.3f}")
         axes.legend(ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.1))
         _save(figure, path)
+
+
+def size_latency_accuracy(files: Sequence[tuple[str, float, float, float]], path: Path) -> None:
+    """Exported files by size, time and accuracy, the first one in another colour.
+
+    Args:
+        files: name, megabytes, milliseconds a face, and accuracy, 0..1.
+    """
+    names, sizes, times, accuracies = zip(*files, strict=True)
+    with plt.rc_context(_STYLE):
+        figure, axes = plt.subplots(1, 3, figsize=(12, 1.2 + 0.4 * len(files)), sharey=True)
+        places = np.arange(len(files))
+        for axis, values, label, form in (
+            (axes[0], sizes, "size, MB", "{:.1f}"),
+            (axes[1], times, "one face, one thread, ms", "{:.2f}"),
+            (axes[2], [100 * value for value in accuracies], "accuracy, %", "{:.2f}"),
+        ):
+            bars = axis.barh(places, values, color=[ORANGE if name == files[0][0] else BLUE for name in names])
+            axis.bar_label(bars, fmt=form, padding=3)
+            axis.set_xlabel(label)
+            axis.margins(x=0.18)
+        axes[0].set_yticks(places, names)
+        axes[0].invert_yaxis()
+        figure.tight_layout()
+        _save(figure, path)

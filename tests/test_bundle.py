@@ -14,3 +14,10 @@ def test_no_tflite(tmp_path):
     path.write_bytes(b"not a flatbuffer at all" * 20)
     with pytest.raises(FerError, match="is no TFLite model"):
         TFLiteModel(path)
+
+
+def test_app_contract(bundle):
+    TFLiteModel(bundle / "FER2013.tflite").require_app_contract()
+    for name in ("variants/FER2013_int8_full.tflite", "variants/FER2013_uint8_image.tflite"):
+        with pytest.raises(FerError, match="does not keep the app's contract"):
+            TFLiteModel(bundle / name).require_app_contract()

@@ -1,0 +1,59 @@
+"""python -m benchmarks.tflite BUNDLE: milliseconds a face of an exported bundle's files, against the notebook's.
+
+The notebook's file is its network (untrained, which costs the same) in Keras, through TFLiteConverter, made in
+this run. All files take turns, so that a machine that slows down slows all of them.
+"""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from export.latency import RUNS_A_TURN, milliseconds
+from export.measuring import NOTEBOOK
+from export.runtimes import LITERT, ONNX_RUNTIME, is_installed, load
+from export.to_keras import to_notebook_tflite
+from fer_lightning.bundle import read_manifest
+from fer_lightning.errors import exit_on_user_error
+from fer_lightning.machine import describe
+from fer_lightning.network import ExpressionCNN
+
+THREADS = (1, 2)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.tflite", description=__doc__)
+    parser.add_argument("bundle", type=Path, help="a folder that python -m export wrote")
+    parser.add_argument("--turns", type=int, default=30, help=f"of {RUNS_A_TURN} runs of each file (default 30)")
+    arguments = parser.parse_args()
+    with exit_on_user_error(), tempfile.TemporaryDirectory() as folder:
+        notebook = Path(folder) / "notebook.tflite"
+        to_notebook_tflite(ExpressionCNN().eval(), notebook)
+        files = {NOTEBOOK: (LITERT, notebook)}
+        for name, entry in read_manifest(arguments.bundle)["files"].items():
+            if entry["runtime"] in (LITERT, ONNX_RUNTIME) and is_installed(entry["runtime"]):
+                files[name] = (entry["runtime"], arguments.bundle / name)
+        sizes = {name: path.stat().st_size for name, (_, path) in files.items()}
+        times = {
+            threads: milliseconds({name: load(*file, threads=threads) for name, file in files.items()}, arguments.turns)
+            for threads in THREADS
+        }
+    measured = f"medians of {arguments.turns} turns of {RUNS_A_TURN} runs"
+    machine = describe("ai-edge-litert", "onnxruntime", "tensorflow")
+    table = Table(title=f"Milliseconds a face, {measured}\n{machine}", box=SIMPLE_HEAD)
+    table.add_column("file", no_wrap=True)
+    for column in ("MB", *(f"{threads} thread{'s' if threads > 1 else ''}" for threads in THREADS)):
+        table.add_column(column, justify="right")
+    table.add_column("times as fast", justify="right")
+    for name in files:
+        cells = [f"{times[threads][name]:.2f}" for threads in THREADS]
+        ratio = times[1][NOTEBOOK] / times[1][name]
+        table.add_row(name, f"{sizes[name] / 1e6:.2f}", *cells, f"{ratio:.2f}")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
