@@ -5,7 +5,7 @@ INSTALLED := .venv/.installed
 .PHONY: demo test lint types setup
 
 demo: $(INSTALLED)
-	rm -rf outputs/demo
+	rm -rf outputs/demo bundles/demo
 	$(PYTHON) -m fer_lightning.train +experiment=demo hydra.run.dir=outputs/demo
 	$(PYTHON) -m fer_lightning.evaluate data=sample ckpt=outputs/demo/checkpoints/best.ckpt subset=test \
 		hydra.run.dir=outputs/demo/test
@@ -25,6 +25,6 @@ types: $(INSTALLED)
 
 setup: $(INSTALLED)
 
-$(INSTALLED): setup.sh pyproject.toml constraints.txt
+$(INSTALLED): setup.sh pyproject.toml constraints.txt tests/javascript/package.json
 	@./setup.sh
 	@touch $@

@@ -25,12 +25,17 @@ fi
 
 echo "installing into .venv: several GB the first time, a few minutes"
 log=.venv/install.log
-if ! .venv/bin/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable '.[dev]' >"$log" 2>&1; then
-    if grep -qi 'no space left' "$log"; then
+# LiteRT.js, in which the tests run the bundle's JavaScript; Node itself comes with pip
+PATH="$PWD/.venv/bin:$PATH"
+if ! {
+    .venv/bin/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable '.[dev]' &&
+        npm install --prefix tests/javascript --no-package-lock --no-audit --no-fund
+} >"$log" 2>&1; then
+    if grep -qiE 'no space left|ENOSPC' "$log"; then
         fail "the disk is full: the installation needs about 8 GB"
-    elif grep -qiE 'NewConnectionError|NameResolutionError|ConnectTimeout|Network is unreachable|Temporary failure|Connection broken|Read timed out' "$log"; then
+    elif grep -qiE 'NewConnectionError|NameResolutionError|ConnectTimeout|Network is unreachable|Temporary failure|ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|Connection broken|Read timed out' "$log"; then
         fail "the packages cannot be downloaded: there is no network, or it broke off; run the same command again"
     fi
     tail -n 5 "$log" >&2
-    fail "pip could not install the dependencies; all it said is in $log"
+    fail "the dependencies could not be installed; all that was said is in $log"
 fi
