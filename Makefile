@@ -9,7 +9,7 @@ demo: $(INSTALLED)
 	$(PYTHON) -m fer_lightning.train +experiment=demo hydra.run.dir=outputs/demo
 	$(PYTHON) -m fer_lightning.evaluate data=sample ckpt=outputs/demo/checkpoints/best.ckpt subset=test \
 		hydra.run.dir=outputs/demo/test
-	$(PYTHON) -m export ckpt=outputs/demo/checkpoints/best.ckpt out=bundles/demo verify.faces=256
+	$(PYTHON) -m export ckpt=outputs/demo/checkpoints/best.ckpt out=bundles/demo
 	@$(PYTHON) -m fer_lightning.report outputs/demo
 	@echo "bundle: bundles/demo/"
 

@@ -1,6 +1,7 @@
 """The real configs, composed and shrunk; generated files in Kaggle's forms; the real data where they are."""
 
 import os
+import signal
 
 # networks as small as these run faster on one thread, and what tests start inherits it
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -20,6 +21,10 @@ from fer_lightning import train as train_module
 from fer_lightning.fer2013 import USAGES, Faces
 from fer_lightning.network import ExpressionCNN
 from fer_lightning.sample import draw_sample
+
+# a shell's background job ignores Ctrl-C, and what the tests start and interrupt would inherit that
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

@@ -249,8 +249,8 @@ class TestInterrupted:
     def start(self, tmp_path):
         """A run in its hard-example phase, interrupted by Ctrl-C as soon as that has a checkpoint."""
         folder = tmp_path / "run"
-        words = ["+experiment=hard_mining", *SHRUNK, "phases.baseline.epochs=1", "phases.hard_examples.epochs=12"]
-        words += ["phases.balance.epochs=1", "phases.hard_examples.patience=99", f"hydra.run.dir={folder}"]
+        words = ["+experiment=hard_mining", *SHRUNK, "phases.baseline.epochs=1", "phases.hard_examples.epochs=4"]
+        words += ["phases.balance.epochs=1", "phases.hard_examples.patience=9", f"hydra.run.dir={folder}"]
         # slow enough to be caught in the middle
         words += ["data.batch_size=4", "model.channels=[32,32,32,32]"]
         process = subprocess.Popen(
@@ -290,4 +290,4 @@ class TestInterrupted:
         again = read(folder / "phases" / "2-hard_examples" / "checkpoints" / "last.ckpt")["callbacks"]
         assert torch.equal(again["HardExampleMining"]["rows"], rows)
         histories = [json.loads((run / "metrics.json").read_text())["phases"] for run in (folder, whole)]
-        assert [phase["epochs"] for phase in histories[0]] == [phase["epochs"] for phase in histories[1]] == [1, 12, 1]
+        assert [phase["epochs"] for phase in histories[0]] == [phase["epochs"] for phase in histories[1]] == [1, 4, 1]
