@@ -30,12 +30,14 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=30, help=f"of {RUNS_A_TURN} runs of each file (default 30)")
     arguments = parser.parse_args()
     with exit_on_user_error(), tempfile.TemporaryDirectory() as folder:
+        entries = read_manifest(arguments.bundle)["files"]
         notebook = Path(folder) / "notebook.tflite"
         to_notebook_tflite(ExpressionCNN().eval(), notebook)
         files = {NOTEBOOK: (LITERT, notebook)}
-        for name, entry in read_manifest(arguments.bundle)["files"].items():
-            if entry["runtime"] in (LITERT, ONNX_RUNTIME) and is_installed(entry["runtime"]):
-                files[name] = (entry["runtime"], arguments.bundle / name)
+        for name, entry in entries.items():
+            runtime = entry.get("runtime")
+            if runtime in (LITERT, ONNX_RUNTIME) and is_installed(runtime):
+                files[name] = (runtime, arguments.bundle / name)
         sizes = {name: path.stat().st_size for name, (_, path) in files.items()}
         times = {
             threads: milliseconds({name: load(*file, threads=threads) for name, file in files.items()}, arguments.turns)

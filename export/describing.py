@@ -1,6 +1,7 @@
 """What model.json says of each file."""
 
 from collections import Counter
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,8 @@ def _saved_model(path: Path) -> dict[str, Any]:
     import tensorflow as tf
 
     signature = tf.saved_model.load(str(path)).signatures["serving_default"]
-    nodes = [node for function in signature.graph.as_graph_def().library.function for node in function.node_def]
+    functions = attrgetter("library.function")(signature.graph.as_graph_def())
+    nodes = [node for function in functions for node in function.node_def]
 
     def tensors(specs: dict[str, Any]) -> list[dict[str, Any]]:
         return [{"name": name, "shape": list(spec.shape), "dtype": spec.dtype.name} for name, spec in specs.items()]

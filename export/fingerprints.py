@@ -8,12 +8,20 @@ from typing import Any
 def fingerprint(path: Path) -> dict[str, Any]:
     """SHA-256 and bytes of a file; of a folder, the bytes of all its files and the SHA-256 of each."""
     if path.is_file():
-        return {"sha256": sha256(path), "bytes": path.stat().st_size}
-    parts = sorted(part for part in path.rglob("*") if part.is_file())
+        return {"sha256": sha256(path), "bytes": size(path)}
     return {
-        "parts": {part.relative_to(path).as_posix(): sha256(part) for part in parts},
-        "bytes": sum(part.stat().st_size for part in parts),
+        "parts": {part.relative_to(path).as_posix(): sha256(part) for part in _files_in(path)},
+        "bytes": size(path),
     }
+
+
+def size(path: Path) -> int:
+    """Bytes of a file, or of all files in a folder."""
+    return sum(part.stat().st_size for part in ([path] if path.is_file() else _files_in(path)))
+
+
+def _files_in(folder: Path) -> list[Path]:
+    return sorted(part for part in folder.rglob("*") if part.is_file())
 
 
 def sha256(path: Path) -> str:

@@ -33,9 +33,6 @@ def manifest(
         model: see ``deployable``.
         verified: on which faces, where, and the reference's accuracy.
         settings: of the checkpoint.
-
-    Raises:
-        FerError: a file of the bundle is missing.
     """
     by_file = {row.file: row for row in rows}
     multiply_adds = {"grey": describing.multiply_adds(model), "rgb": describing.multiply_adds(taking_rgb(model))}

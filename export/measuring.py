@@ -9,7 +9,7 @@ from torch import nn
 
 from export.agreement import Agreement, torch_probabilities
 from export.faces import Chosen
-from export.fingerprints import fingerprint
+from export.fingerprints import size
 from export.formats import Format
 from export.latency import milliseconds
 from export.report import Row
@@ -46,12 +46,12 @@ def measure(
         runners: see ``load_all``.
         network: as it was trained, in eval mode; what every file is compared with.
     """
-    sizes = {each.file: fingerprint(folder / each.file)["bytes"] for each in formats.values()}
+    sizes = {each.file: size(folder / each.file) for each in formats.values()}
     with tempfile.TemporaryDirectory() as temporary:
         if with_notebook:
             path = Path(temporary) / "notebook.tflite"
             to_notebook_tflite(network, path)
-            sizes[NOTEBOOK] = path.stat().st_size
+            sizes[NOTEBOOK] = size(path)
             runners = {**runners, NOTEBOOK: load(LITERT, path, threads=1)}
         expected = torch_probabilities(nn.Sequential(network, nn.Softmax(dim=1)), faces.pixels)
         agreements = {
@@ -61,4 +61,4 @@ def measure(
         # TensorFlow cannot be held to one thread beside the others
         timed = {file: runner for file, runner in runners.items() if not isinstance(runner, SavedModel)}
         times = milliseconds(timed, TURNS)
-    return [Row(file, size, agreements.get(file), times.get(file)) for file, size in sizes.items()]
+    return [Row(file, total, agreements.get(file), times.get(file)) for file, total in sizes.items()]
