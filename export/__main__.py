@@ -41,7 +41,7 @@ def export(cfg: DictConfig) -> list[report.Row]:
     out = Path(cfg.out)
     package.check_place(out)
     wanted = _wanted(cfg)
-    path = checkpoint.path_of(cfg)
+    path = checkpoint.path_of(cfg.ckpt)
     network, settings = checkpoint.load_network(path)
     assert isinstance(network, nn.Sequential)  # as every network of the model group is
     compared, calibration = choose(cfg.data, cfg.verify.faces, cfg.seed)
@@ -126,7 +126,7 @@ def main(cfg: DictConfig) -> None:
     quiet_libraries()
     with exit_on_user_error():
         _check(cfg)
-        settings = checkpoint.read(checkpoint.path_of(cfg))["hyper_parameters"]
+        settings = checkpoint.read(checkpoint.path_of(cfg.ckpt))["hyper_parameters"]
         adopt_split(cfg, settings, list(HydraConfig.get().overrides.task))
         export(cfg)
 

@@ -14,7 +14,7 @@ MOST = 4.0
 _SILENT = 1e-6
 
 _SCALED = nn.Conv2d | nn.Linear
-_COMMUTES = nn.ReLU | nn.MaxPool2d | nn.Flatten | Shift
+_COMMUTES = nn.ReLU | nn.MaxPool2d | nn.AdaptiveAvgPool2d | nn.Flatten | Shift
 
 
 @torch.no_grad()
@@ -23,7 +23,7 @@ def equalize(network: nn.Sequential, images: Tensor) -> nn.Sequential:
 
     An activation has one scale for all its channels once quantized, so a loud channel costs the others
     their precision. Each channel between two layers is scaled by a factor that the next layer's weights
-    take back; ReLU, max-pooling and what ``fold_batch_norm`` leaves in between let a positive factor
+    take back; ReLU, pooling and what ``fold_batch_norm`` leaves in between let a positive factor
     through. The factor, w^(1-a) / x^a, is SmoothQuant's (Xiao et al. 2023), from the largest weight w that
     reads the channel and its largest value x over ``images``; it stays within 1/4 and 4, since a channel
     that happens to be silent on them would be blown up on others.

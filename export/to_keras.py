@@ -12,10 +12,10 @@ from fer_lightning.preprocessing import IMAGE_SIZE
 
 
 def keras_network(network: nn.Sequential) -> "keras.Model":  # type: ignore[name-defined]  # noqa: F821
-    """The notebook's layers with the same weights in Keras, softmax behind them: [B, 48, 48, 1] -> [B, 7].
+    """The same layers with the same weights in Keras, softmax behind them: [B, 48, 48, 1] -> [B, 7].
 
     Raises:
-        FerError: the network has a layer that the notebook's has not.
+        FerError: the network has a layer that neither of ours has.
     """
     import keras
     from keras import layers
@@ -26,19 +26,24 @@ def keras_network(network: nn.Sequential) -> "keras.Model":  # type: ignore[name
         model.add(layer)
         layer.set_weights([weight.detach().numpy() for weight in weights if weight is not None])
 
+    previous: nn.Module | None = None
     for layer, following in zip_longest(network, list(network)[1:]):
         activation = {"activation": "relu" if isinstance(following, nn.ReLU) else None}
         if isinstance(layer, nn.Conv2d) and layer.groups == 1:
             padding = "same" if layer.padding[0] else "valid"
-            convolution = layers.Conv2D(layer.out_channels, layer.kernel_size, padding=padding, **activation)
+            options = {"padding": padding, "use_bias": layer.bias is not None, **activation}
+            convolution = layers.Conv2D(layer.out_channels, layer.kernel_size, **options)
             add(convolution, layer.weight.permute(2, 3, 1, 0), layer.bias)
         elif isinstance(layer, nn.ReLU):
-            pass  # in the layer before
+            if isinstance(previous, nn.BatchNorm2d):  # else it is in the layer before
+                add(layers.ReLU())
         elif isinstance(layer, nn.BatchNorm2d):
             norm = layers.BatchNormalization(epsilon=layer.eps, momentum=1 - (layer.momentum or 0))
             add(norm, layer.weight, layer.bias, layer.running_mean, layer.running_var)
         elif isinstance(layer, nn.MaxPool2d):
             add(layers.MaxPooling2D(layer.kernel_size, strides=layer.stride))
+        elif isinstance(layer, nn.AdaptiveAvgPool2d) and layer.output_size == 1:
+            add(layers.GlobalAveragePooling2D(keepdims=True))
         elif isinstance(layer, nn.Dropout):
             add(layers.Dropout(layer.p))
         elif isinstance(layer, nn.Flatten):
@@ -53,6 +58,7 @@ def keras_network(network: nn.Sequential) -> "keras.Model":  # type: ignore[name
             raise FerError(
                 f"there is no way to Keras for {type(layer).__name__}: leave saved_model out, and export.notebook"
             )
+        previous = layer
     return model
 
 

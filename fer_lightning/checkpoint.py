@@ -1,5 +1,7 @@
 """Reading a checkpoint without running anything that it names."""
 
+import json
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -7,27 +9,52 @@ from typing import Any
 import torch
 import yaml
 from hydra.utils import get_class
-from omegaconf import DictConfig
+from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import nn
 
+from fer_lightning import files
+from fer_lightning.averaging import AverageOverNetworks
 from fer_lightning.errors import FerError
 
 _NETWORK_PREFIX = "network."  # ExpressionClassifier's attribute
 
 
-def path_of(cfg: DictConfig) -> Path:
-    """What ``ckpt=`` names on a command line.
+PRETRAINED = "pretrained"
+SHIPPED = Path(__file__).parent / "pretrained"
+# what ckpt= and init= take in a path's place
+SHIPPED_WEIGHTS = {
+    PRETRAINED: SHIPPED / "FER2013.safetensors",
+    f"{PRETRAINED}-phone": SHIPPED / "phone.safetensors",
+}
+SETTINGS_KEY = "settings"  # in a safetensors file's metadata
+
+
+def path_of(value: Any, key: str = "ckpt") -> Path:
+    """What ``key`` names on a command line: a path, or shipped weights.
 
     Raises:
-        FerError: it is no path.
+        FerError: it is neither.
     """
-    if not isinstance(cfg.ckpt, str):
-        raise FerError(f"ckpt={cfg.ckpt} is no path to a checkpoint")
-    return Path(cfg.ckpt)
+    if not isinstance(value, str):
+        raise FerError(f"{key}={value} is no path to a checkpoint")
+    return SHIPPED_WEIGHTS.get(value, Path(value))
+
+
+def paths_of(value: Any, key: str = "ckpt") -> list[Path]:
+    """The same for one or a list of several.
+
+    Raises:
+        FerError: see ``path_of``; or the list is empty.
+    """
+    values = list(value) if isinstance(value, Sequence) and not isinstance(value, str) else [value]
+    if not values:
+        raise FerError(f"{key} is empty: name one checkpoint, or several to average")
+    return [path_of(each, key) for each in values]
 
 
 def read(path: Path) -> dict[str, Any]:
-    """The content of one of our checkpoints.
+    """The content of one of our checkpoints: ``hyper_parameters``, ``state_dict`` and what Lightning adds.
 
     Raises:
         FerError: it is missing, truncated, or not ours.
@@ -35,8 +62,8 @@ def read(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise FerError(f"there is no checkpoint {path}")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # unpickling what is no checkpoint can raise nearly anything
+        content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
+    except Exception as error:  # reading what is no checkpoint can raise nearly anything
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise FerError(f"{path} is no checkpoint, or it is cut off or holds more than weights: {reason}") from error
     settings = content.get("hyper_parameters") if isinstance(content, dict) else None
@@ -44,6 +71,36 @@ def read(path: Path) -> dict[str, Any]:
     if not parts or not all(isinstance(part, dict) for part in parts):
         raise FerError(f"{path} was not written by fer_lightning.train: it does not say which model it holds")
     return content
+
+
+def _read_torch(path: Path) -> Any:
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _read_safetensors(path: Path) -> dict[str, Any]:
+    with safe_open(path, framework="pt") as file:
+        settings = json.loads((file.metadata() or {}).get(SETTINGS_KEY, "null"))
+        weights = {_NETWORK_PREFIX + name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, no mapping
+    return {
+        "hyper_parameters": settings,
+        "state_dict": {name: value.float() if value.is_floating_point() else value for name, value in weights.items()},
+    }
+
+
+def write_safetensors(source: Path, path: Path) -> None:
+    """Write the weights of a checkpoint to ship: matrices in float16, the rest, which is small, as it is.
+
+    Raises:
+        FerError: see ``load_network``.
+    """
+    network, settings = load_network(source)
+    weights = {
+        name: value.half().contiguous() if value.is_floating_point() and value.ndim > 1 else value.contiguous()
+        for name, value in network.state_dict().items()
+    }
+    metadata = {SETTINGS_KEY: json.dumps(settings)}
+    with files.replacing(path) as temporary:
+        save_file(weights, temporary, metadata=metadata)
 
 
 def load_network(path: Path) -> tuple[nn.Module, dict[str, Any]]:
@@ -56,6 +113,26 @@ def load_network(path: Path) -> tuple[nn.Module, dict[str, Any]]:
     content = read(path)
     settings = content["hyper_parameters"]
     network = _build(settings["model"], path)
+    load_weights(network, content, path)
+    return network.eval(), settings
+
+
+def load_networks(paths: Sequence[Path]) -> nn.Module:
+    """The trained network, or the average of several, in eval mode.
+
+    Raises:
+        FerError: see ``load_network``.
+    """
+    networks = [load_network(path)[0] for path in paths]
+    return networks[0] if len(networks) == 1 else AverageOverNetworks(networks).eval()
+
+
+def load_weights(network: nn.Module, content: dict[str, Any], path: Path) -> None:
+    """Copy the weights of ``content``, which was read from ``path``, into ``network``.
+
+    Raises:
+        FerError: they do not fit.
+    """
     weights = {
         name.removeprefix(_NETWORK_PREFIX): value
         for name, value in content["state_dict"].items()
@@ -64,8 +141,14 @@ def load_network(path: Path) -> tuple[nn.Module, dict[str, Any]]:
     try:
         network.load_state_dict(weights)
     except (RuntimeError, TypeError, AttributeError) as error:
-        raise FerError(f"{path}: the weights do not fit the network that the checkpoint names") from error
-    return network.eval(), settings
+        raise FerError(
+            f"{path}: the weights do not fit the network; it was trained as {content_model(content)}"
+        ) from error
+
+
+def content_model(content: dict[str, Any]) -> str:
+    """The model that ``content`` holds, as the model group has it."""
+    return ", ".join(f"{key}={value}" for key, value in content["hyper_parameters"]["model"].items())
 
 
 def _build(model: dict[str, Any], path: Path) -> nn.Module:

@@ -1,32 +1,43 @@
 """FER2013 as a LightningDataModule: uint8 batches, augmented on the device while training."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import lightning as L
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
-from fer_lightning import fer2013, sample
+from fer_lightning import fer2013, ferplus, images, sample
+from fer_lightning.augment import Augmentation
 from fer_lightning.errors import FerError
 from fer_lightning.fer2013 import Faces, Splits
-from fer_lightning.labels import NUM_CLASSES
+from fer_lightning.labels import LABELS, NUM_CLASSES
 
 log = logging.getLogger(__name__)
 
-Batch = tuple[Tensor, Tensor]  # images uint8 [B, 1, 48, 48], labels int64 [B]
+# images uint8 [B, 1, 48, 48]; labels int64 [B], or in training also float32 [B, classes], probabilities,
+# with FER+'s votes, float32 [B, 8], behind them
+Batch = tuple[Tensor, Tensor]
 Subset = Literal["train", "val", "test"]
 
 
 class FaceDataset(Dataset[Batch]):
-    """Some rows of ``Faces``, gathered a batch at a time, so that no Python runs for each image."""
+    """Some rows of ``Faces``, gathered a batch at a time, so that no Python runs for each image.
 
-    def __init__(self, faces: Faces, rows: np.ndarray) -> None:
+    Args:
+        faces: all rows.
+        rows: int64, the indices of those that the dataset holds.
+        targets: float32 [len(faces), K], to be given in the labels' place; None gives the labels.
+    """
+
+    def __init__(self, faces: Faces, rows: np.ndarray, targets: np.ndarray | None = None) -> None:
         self.faces = faces
         self.rows = rows
+        self.targets = targets
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -39,11 +50,29 @@ class FaceDataset(Dataset[Batch]):
         """DataLoader calls this, where it exists, with the indices of a whole batch."""
         rows = self.rows[positions]
         images = torch.from_numpy(self.faces.pixels[rows]).unsqueeze(1)
+        if self.targets is not None:
+            return images, torch.from_numpy(self.targets[rows])
         return images, torch.from_numpy(self.faces.labels[rows]).long()
 
 
+class RowDataset(Dataset[Tensor]):
+    """Row indices, int64, in place of their images, which are on the device already."""
+
+    def __init__(self, rows: np.ndarray) -> None:
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, position: int) -> Tensor:
+        return self.__getitems__([position])[0]
+
+    def __getitems__(self, positions: list[int]) -> Tensor:
+        return torch.from_numpy(self.rows[positions])
+
+
 def _as_it_is(batch: Any) -> Any:
-    """``FaceDataset`` has collated the batch already."""
+    """The datasets have collated the batch already."""
     return batch
 
 
@@ -56,11 +85,14 @@ class FER2013DataModule(L.LightningDataModule):
         split_seed: of the random split.
         val_fraction: held out by the random split, 0..1.
         drop_overlap: leave rows out of training whose exact pixels also occur in val or test.
+        drop_repeats: train on one of several rows with the same pixels, and on none where their labels conflict.
+        votes: whether training batches hold FER+'s votes beside the labels, from ``ferplus.VOTES_FILE`` in ``dir``.
         batch_size: images a training step, per device.
         eval_batch_size: images a step where no gradient is needed.
+        resident: whether the training images are kept on the device, where batches are then gathered.
         num_workers: loader processes; a batch is one gather from mapped memory, so 0 is fast.
         shuffle_seed: of the order within each epoch.
-        augment: module on uint8 batches, applied in the phases that ask for it.
+        augment: applied to the batches of the phases that ask for it.
 
     Raises:
         FerError: from ``setup`` and the loaders, where the data are missing, malformed or not enough.
@@ -74,11 +106,14 @@ class FER2013DataModule(L.LightningDataModule):
         split_seed: int = 0,
         val_fraction: float = 0.2,
         drop_overlap: bool = False,
+        drop_repeats: bool = False,
+        votes: bool = False,
         batch_size: int = 64,
         eval_batch_size: int = 256,
+        resident: bool = False,
         num_workers: int = 0,
         shuffle_seed: int = 0,
-        augment: nn.Module | None = None,
+        augment: Augmentation | None = None,
     ) -> None:
         super().__init__()
         if split not in ("official", "random"):
@@ -97,14 +132,20 @@ class FER2013DataModule(L.LightningDataModule):
         self.split_seed = split_seed
         self.val_fraction = val_fraction
         self.drop_overlap = drop_overlap
+        self.drop_repeats = drop_repeats
+        self.votes = votes
         self.batch_size = batch_size
         self.eval_batch_size = eval_batch_size
+        self.resident = resident
         self.num_workers = num_workers
         self.shuffle_seed = shuffle_seed
         self.augment = augment
         self._faces: Faces | None = None
 
     # ------------------------------------------------------------------------------ the data
+
+    class_names: Sequence[str] = LABELS
+    has_votes = True
 
     def _load(self) -> Faces:
         path = fer2013.find_training_file(self.folder)
@@ -130,6 +171,10 @@ class FER2013DataModule(L.LightningDataModule):
         self._faces = faces
         self._splits = splits
         self._train_rows = self._without_overlap(faces, splits) if self.drop_overlap else splits.train
+        if self.drop_repeats:
+            self._train_rows = self._without_repeats(faces, self._train_rows)
+        self._targets = self._soft_targets(faces)
+        self._on_device: Batch | None = None
         self.start_phase(augment=False)
 
     @staticmethod
@@ -138,6 +183,27 @@ class FER2013DataModule(L.LightningDataModule):
         repeated = fer2013.occurs_in(faces.pixels[splits.train], faces.pixels[others])
         log.info("left %d training rows out: their pixels also occur in val or test", repeated.sum())
         return splits.train[~repeated]
+
+    @staticmethod
+    def _without_repeats(faces: Faces, rows: np.ndarray) -> np.ndarray:
+        kept = rows[fer2013.is_first_of_its_pixels(faces.pixels[rows], faces.labels[rows])]
+        log.info("left %d training rows out: their pixels occur again in training", len(rows) - len(kept))
+        return kept
+
+    def _soft_targets(self, faces: Faces) -> np.ndarray | None:
+        """What is learnt in the labels' place, float32 [len(faces), K]; None where it is the labels.
+
+        With votes K is 7 + 8: the label as probabilities, then the votes, zeros where there are none.
+        """
+        if not self.votes:
+            return None
+        if not self.has_votes:
+            raise FerError(
+                "vote_weight is for FER2013's seven classes, with FER+'s votes beside them; set vote_weight=0"
+            )
+        votes = ferplus.read_votes_of(faces, self.folder)
+        labels = np.eye(NUM_CLASSES, dtype=np.float32)[faces.labels]
+        return np.concatenate([labels, ferplus.distribution(votes, ferplus.EXPRESSIONS)], axis=1)
 
     @property
     def faces(self) -> Faces:
@@ -196,8 +262,8 @@ class FER2013DataModule(L.LightningDataModule):
         return self._phase_rows
 
     def class_counts(self) -> np.ndarray:
-        """int64 [7]: training rows of each class."""
-        return np.bincount(self.faces.labels[self.rows("train")], minlength=NUM_CLASSES)
+        """int64 [classes]: training rows of each class."""
+        return np.bincount(self.faces.labels[self.rows("train")], minlength=len(self.class_names))
 
     # ------------------------------------------------------------------------------ loaders
 
@@ -209,9 +275,11 @@ class FER2013DataModule(L.LightningDataModule):
     def train_dataloader(self) -> DataLoader[Batch]:
         if not len(self._phase_rows):
             raise FerError(self._why_empty("train"))
-        dataset = FaceDataset(self.faces, self._phase_rows)
+        dataset: Dataset[Any] = FaceDataset(self.faces, self._phase_rows, self._targets)
+        if self.resident:
+            dataset = RowDataset(self._phase_rows)
         # also on one process: its order depends on seed and epoch alone, so that a resumed run repeats it
-        sampler: DistributedSampler[Batch] = DistributedSampler(
+        sampler: DistributedSampler[Any] = DistributedSampler(
             dataset,
             num_replicas=self.trainer.world_size if self.trainer else 1,
             rank=self.trainer.global_rank if self.trainer else 0,
@@ -245,11 +313,84 @@ class FER2013DataModule(L.LightningDataModule):
         faces = fer2013.load(path)
         return self.loader(np.arange(len(faces)), faces)
 
-    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+    def on_after_batch_transfer(self, batch: Batch | Tensor, dataloader_idx: int) -> Batch:
+        if isinstance(batch, Tensor):
+            images, targets = self._kept_on(batch.device)
+            batch = images[batch], targets[batch]
         if self._augment_now and self.augment is not None and self.trainer is not None and self.trainer.training:
-            images, labels = batch
-            return self.augment(images), labels
+            return self.augment(*batch, classes=len(self.class_names))
         return batch
+
+    def _kept_on(self, device: torch.device) -> Batch:
+        """All images, uint8 [len(faces), 1, 48, 48], and what is learnt of them, on ``device``."""
+        if self._on_device is None or self._on_device[0].device != device:
+            everything = FaceDataset(self.faces, np.arange(len(self.faces)), self._targets)
+            images, targets = everything.__getitems__(list(range(len(everything))))
+            self._on_device = images.to(device), targets.to(device)
+        return self._on_device
+
+
+class FERPlusDataModule(FER2013DataModule):
+    """FER2013 with FER+'s labels: eight classes, by the paper's protocol (see ``ferplus.majority``).
+
+    Args:
+        target: what is learnt: the ``majority``, or ``soft`` votes, then also of images without one.
+        **options: of FER2013DataModule, without ``votes``.
+
+    Raises:
+        FerError: ``target`` is neither.
+    """
+
+    class_names = ferplus.FERPLUS_LABELS
+    has_votes = False
+
+    def __init__(self, *, target: Literal["majority", "soft"] = "majority", **options: Any) -> None:
+        super().__init__(**options)
+        if target not in ("majority", "soft"):
+            raise FerError(f"data.target={target} is neither majority nor soft")
+        self.target = target
+
+    def _load(self) -> Faces:
+        faces = super()._load()
+        self._votes = ferplus.read_votes_of(faces, self.folder)
+        labels = ferplus.majority(self._votes)
+        if self.target == "soft":
+            training = faces.usage == fer2013.USAGES.index("Training")
+            labels = np.where(training, ferplus.most_voted(self._votes), labels)
+        usage = np.where(labels == fer2013.UNKNOWN, fer2013.UNKNOWN, faces.usage).astype(np.uint8)
+        return Faces(faces.pixels, labels, usage, f"{faces.name} with FER+ labels")
+
+    def _soft_targets(self, faces: Faces) -> np.ndarray | None:
+        super()._soft_targets(faces)
+        return ferplus.distribution(self._votes, ferplus.EXPRESSIONS) if self.target == "soft" else None
+
+
+class FolderDataModule(FER2013DataModule):
+    """Images of faces in folders of one's own, one a class (see ``images.load_folder``).
+
+    The images below ``train``, ``val`` and ``test`` are those splits; without such folders a seeded part
+    of all images is held out for validation.
+
+    Args:
+        dir: the folder.
+        **options: of FER2013DataModule, without ``split`` and ``votes``.
+    """
+
+    has_votes = False
+
+    def __init__(self, *, dir: str, **options: Any) -> None:
+        super().__init__(dir=dir, **options)
+
+    def _load(self) -> Faces:
+        faces = images.load_folder(self.folder)
+        self.split = "official" if faces.has_usage else "random"
+        return faces
+
+    def prepare_data(self) -> None:
+        """Nothing to build: the images are read in ``setup``."""
+
+    def _why_empty(self, subset: Subset) -> str:
+        return f"{self.folder} holds no images for {subset}: put some below {self.folder / subset}/CLASS"
 
 
 class SampleDataModule(FER2013DataModule):
@@ -260,6 +401,8 @@ class SampleDataModule(FER2013DataModule):
         seed: of the drawing.
         **options: of FER2013DataModule, without ``dir``.
     """
+
+    has_votes = False
 
     def __init__(self, *, train: int, val: int, test: int, seed: int, **options: object) -> None:
         super().__init__(dir="", **options)  # type: ignore[arg-type]

@@ -14,10 +14,12 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 from fer_lightning import checkpoint, files, metrics, plots, report
+from fer_lightning.averaging import AverageOverViews
 from fer_lightning.datamodule import FER2013DataModule, Subset
 from fer_lightning.errors import FerError, exit_on_user_error
 from fer_lightning.module import ExpressionClassifier
 from fer_lightning.quiet import quiet_libraries
+from fer_lightning.settings import plain
 
 log = logging.getLogger("fer_lightning.evaluate")  # __name__ is __main__ here
 
@@ -60,7 +62,7 @@ class Evaluator:
         return f"{self.subset} split of {self.datamodule.faces.name}"
 
     def predict(self, module: ExpressionClassifier) -> Tensor:
-        """float32 logits [N, 7] of the split's rows."""
+        """float32 logits [N, classes] of the split's rows."""
         trainer = L.Trainer(
             accelerator=self._accelerator,
             devices=1,
@@ -73,7 +75,7 @@ class Evaluator:
 
     def score(self, module: ExpressionClassifier) -> dict[str, Any]:
         """See ``metrics.score``."""
-        return metrics.score(self.predict(module), self.labels, self.fresh)
+        return metrics.score(self.predict(module), self.labels, self.fresh, self.datamodule.class_names)
 
 
 def evaluate(cfg: DictConfig, out: Path) -> dict[str, Any]:
@@ -84,14 +86,22 @@ def evaluate(cfg: DictConfig, out: Path) -> dict[str, Any]:
     """
     if cfg.subset not in ("val", "test"):
         raise FerError(f"subset={cfg.subset} is neither val nor test")
-    network, _ = checkpoint.load_network(checkpoint.path_of(cfg))
+    network = checkpoint.load_networks(checkpoint.paths_of(cfg.ckpt))
+    if cfg.tta != "none":
+        network = AverageOverViews(network, cfg.tta)
     datamodule: FER2013DataModule = instantiate(cfg.data)
     datamodule.setup()
     evaluator = Evaluator(datamodule, cfg.subset, cfg.accelerator)
-    scores = evaluator.score(ExpressionClassifier(network))
+    scores = evaluator.score(ExpressionClassifier(network, class_names=datamodule.class_names))
     files.write_json(
         out / "metrics.json",
-        {"checkpoint": cfg.ckpt, "subset": cfg.subset, "data": datamodule.faces.name, **scores},
+        {
+            "checkpoint": plain(cfg)["ckpt"],
+            "tta": cfg.tta,
+            "subset": cfg.subset,
+            "data": datamodule.faces.name,
+            **scores,
+        },
     )
     plots.confusion(scores, evaluator.title, out / "figures" / "confusion.png")
     plots.per_class(scores, evaluator.title, out / "figures" / "per_class.png")
@@ -118,9 +128,8 @@ def main(cfg: DictConfig) -> None:
     quiet_libraries()
     with exit_on_user_error():
         hydra_config = HydraConfig.get()
-        adopt_split(
-            cfg, checkpoint.read(checkpoint.path_of(cfg))["hyper_parameters"], list(hydra_config.overrides.task)
-        )
+        first = checkpoint.paths_of(cfg.ckpt)[0]
+        adopt_split(cfg, checkpoint.read(first)["hyper_parameters"], list(hydra_config.overrides.task))
         evaluate(cfg, Path(hydra_config.runtime.output_dir))
 
 

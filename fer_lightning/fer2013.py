@@ -496,9 +496,28 @@ def hold_out(rows: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray, 
 
 def occurs_in(pixels: np.ndarray, others: np.ndarray) -> np.ndarray:
     """bool [N]: whether each face of ``pixels`` (uint8 [N, 48, 48]) is, pixel for pixel, among ``others``."""
+    known = set(_digests(others))
+    return np.array([digest in known for digest in _digests(pixels)], bool)
 
-    def digests(faces: np.ndarray) -> list[bytes]:
-        return [hashlib.blake2b(face.tobytes(), digest_size=16).digest() for face in faces]
 
-    known = set(digests(others))
-    return np.array([digest in known for digest in digests(pixels)], bool)
+def is_first_of_its_pixels(pixels: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """bool [N]: whether a face is the first with its pixels, and all others with them have its label.
+
+    Args:
+        pixels: uint8 [N, 48, 48].
+        labels: uint8 [N].
+    """
+    digests = _digests(pixels)
+    found: dict[bytes, set[int]] = {}
+    for digest, label in zip(digests, labels.tolist(), strict=True):
+        found.setdefault(digest, set()).add(label)
+    seen: set[bytes] = set()
+    kept = np.zeros(len(labels), bool)
+    for row, digest in enumerate(digests):
+        kept[row] = digest not in seen and len(found[digest]) == 1
+        seen.add(digest)
+    return kept
+
+
+def _digests(faces: np.ndarray) -> list[bytes]:
+    return [hashlib.blake2b(face.tobytes(), digest_size=16).digest() for face in faces]

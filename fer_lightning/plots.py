@@ -16,7 +16,6 @@ from torchvision.utils import make_grid
 
 from fer_lightning.datamodule import FER2013DataModule
 from fer_lightning.files import replacing
-from fer_lightning.labels import LABELS
 from fer_lightning.phases import PhaseResult
 
 # Okabe and Ito's palette, made for the colour-blind
@@ -43,7 +42,7 @@ def class_counts(datamodule: FER2013DataModule, path: Path) -> None:
     counts = datamodule.class_counts()
     with plt.rc_context(_STYLE):
         figure, axes = plt.subplots(figsize=(7, 4))
-        bars = axes.bar(LABELS, counts, color=BLUE)
+        bars = axes.bar(datamodule.class_names, counts, color=BLUE)
         axes.bar_label(bars, labels=[f"{count:,}" for count in counts])
         axes.set_ylabel("training faces")
         axes.set_title(f"Classes in {datamodule.faces.name}: {counts.sum():,} training faces")
@@ -54,8 +53,9 @@ def face_sheet(datamodule: FER2013DataModule, path: Path) -> None:
     """The first training faces of each class, a row a class."""
     rows, faces = datamodule.rows("train"), datamodule.faces
     labels = faces.labels[rows]
-    sheet = np.full((len(LABELS), _FACES_PER_CLASS, *faces.pixels.shape[1:]), 255, np.uint8)
-    for code in range(len(LABELS)):
+    names = datamodule.class_names
+    sheet = np.full((len(names), _FACES_PER_CLASS, *faces.pixels.shape[1:]), 255, np.uint8)
+    for code in range(len(names)):
         chosen = rows[labels == code][:_FACES_PER_CLASS]
         sheet[code, : len(chosen)] = faces.pixels[chosen]
     images = torch.from_numpy(sheet.reshape(-1, 1, *sheet.shape[2:]))
@@ -64,7 +64,7 @@ def face_sheet(datamodule: FER2013DataModule, path: Path) -> None:
         figure, axes = plt.subplots(figsize=(9, 6.5))
         axes.imshow(grid, cmap="gray", vmin=0, vmax=255)
         step = faces.pixels.shape[1] + 2
-        axes.set_yticks([step * (code + 0.5) for code in range(len(LABELS))], LABELS)
+        axes.set_yticks([step * (code + 0.5) for code in range(len(names))], names)
         axes.set_xticks([])
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
@@ -106,6 +106,7 @@ def _mark_phases(axis: Any, results: Sequence[PhaseResult]) -> None:
 def confusion(scores: dict[str, Any], title: str, path: Path) -> None:
     """How often each class was read as which: counts, shaded by the share of the row."""
     matrix = np.array(scores["confusion"])
+    names = list(scores["per_class"])
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     with plt.rc_context(_STYLE):
         figure, axes = plt.subplots(figsize=(7, 6))
@@ -113,8 +114,8 @@ def confusion(scores: dict[str, Any], title: str, path: Path) -> None:
         for row, column in np.ndindex(*matrix.shape):
             colour = "white" if shares[row, column] > 0.5 else "black"
             axes.text(column, row, f"{matrix[row, column]:,}", ha="center", va="center", color=colour)
-        axes.set_xticks(range(len(LABELS)), LABELS, rotation=35, ha="right")
-        axes.set_yticks(range(len(LABELS)), LABELS)
+        axes.set_xticks(range(len(names)), names, rotation=35, ha="right")
+        axes.set_yticks(range(len(names)), names)
         axes.set_xlabel("predicted")
         axes.set_ylabel("label")
         axes.set_title(f"{title}\naccuracy {scores['accuracy']:.1%} on {scores['n']:,} faces")
@@ -125,12 +126,13 @@ def confusion(scores: dict[str, Any], title: str, path: Path) -> None:
 
 def per_class(scores: dict[str, Any], title: str, path: Path) -> None:
     """Precision, recall and F1 of each class."""
+    names = list(scores["per_class"])
     with plt.rc_context(_STYLE):
         figure, axes = plt.subplots(figsize=(9, 4))
         for offset, (key, colour) in enumerate((("precision", BLUE), ("recall", ORANGE), ("f1", GREEN))):
-            places = np.arange(len(LABELS)) + (offset - 1) * 0.27
-            axes.bar(places, [scores["per_class"][label][key] for label in LABELS], 0.25, color=colour, label=key)
-        axes.set_xticks(range(len(LABELS)), LABELS)
+            places = np.arange(len(names)) + (offset - 1) * 0.27
+            axes.bar(places, [scores["per_class"][label][key] for label in names], 0.25, color=colour, label=key)
+        axes.set_xticks(range(len(names)), names)
         axes.set_ylim(0, 1)
         axes.set_title(f"{title}: macro F1 {scores['macro_f1']:.3f}")
         axes.legend(ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.1))

@@ -1,6 +1,9 @@
 """python -m fer_lightning.train: train the phases, evaluate before and after, draw."""
 
+import copy
+import json
 import logging
+import statistics
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,9 +15,9 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from fer_lightning import files, plots, report, settings
-from fer_lightning.checkpoint import load_network
+from fer_lightning import checkpoint, files, plots, report, settings
 from fer_lightning.datamodule import FER2013DataModule
+from fer_lightning.distillation import Distillation
 from fer_lightning.errors import FerError, exit_on_user_error
 from fer_lightning.evaluate import Evaluator
 from fer_lightning.module import ExpressionClassifier
@@ -29,6 +32,7 @@ from fer_lightning.phases import (
     run_phases,
 )
 from fer_lightning.quiet import quiet_libraries
+from fer_lightning.settings import plain
 
 log = logging.getLogger("fer_lightning.train")  # __name__ is __main__ here
 
@@ -62,14 +66,24 @@ def train(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
     if cfg.select not in ("best", "last"):
         raise FerError(f"select={cfg.select} is neither best nor last")
     L.seed_everything(cfg.seed, verbose=False)
-    datamodule: FER2013DataModule = instantiate(cfg.data, augment=instantiate(cfg.augment))
+    datamodule: FER2013DataModule = instantiate(cfg.data, augment=instantiate(cfg.augment), votes=cfg.vote_weight > 0)
     datamodule.setup()
+    network = instantiate(cfg.model, num_classes=len(datamodule.class_names))
+    if cfg.init is not None:
+        start = checkpoint.path_of(cfg.init, "init")
+        checkpoint.load_weights(network, checkpoint.read(start), start)
     module = ExpressionClassifier(
-        instantiate(cfg.model),
+        network,
         optimizer=instantiate(cfg.optimizer),
         scheduler=instantiate(cfg.scheduler),
+        decay_vectors=cfg.decay_vectors,
+        label_smoothing=cfg.label_smoothing,
         class_weights=_inverse_frequency(datamodule) if cfg.class_weights else None,
-        settings=_provenance(cfg) | {"data_name": datamodule.faces.name},
+        compile=cfg.compile,
+        vote_weight=cfg.vote_weight,
+        distillation=_distillation(cfg),
+        class_names=datamodule.class_names,
+        settings=_provenance(cfg, datamodule),
     )
     _check_optimizer(module)
     evaluator = Evaluator(datamodule, "val", cfg.trainer.accelerator, progress=cfg.trainer.enable_progress_bar)
@@ -81,11 +95,77 @@ def train(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
     return _conclude(cfg, module, datamodule, evaluator, results, run_dir)
 
 
-def _provenance(cfg: DictConfig) -> dict[str, Any]:
+def train_ensemble(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
+    """Train ``cfg.members`` networks from as many seeds, each in a folder of its own, and score their average.
+
+    A member that is done is not trained again; one that was interrupted goes on.
+
+    Returns:
+        The content of metrics.json: ``members``, the list of their accuracies, their mean and
+        standard deviation, and the average's scores (``metrics.score``).
+
+    Raises:
+        FerError: see ``train``.
+        KeyboardInterrupt: on Ctrl-C, with a text that says how to go on.
+    """
+    if not isinstance(cfg.members, int) or cfg.members < 1:
+        raise FerError(f"members={cfg.members} is no whole number of at least 1")
+    folders = [run_dir / "members" / str(index + 1) for index in range(cfg.members)]
+    for index, folder in enumerate(folders):
+        member = copy.deepcopy(cfg)
+        member.seed = cfg.seed + index
+        member.data.shuffle_seed = cfg.data.shuffle_seed + index
+        if not (folder / "metrics.json").is_file():
+            log.info("member %d of %d, seed %d", index + 1, cfg.members, member.seed)
+            try:
+                train(member, folder)
+            except KeyboardInterrupt:
+                raise KeyboardInterrupt(
+                    f"stopped in member {index + 1}; go on with: python -m fer_lightning.train resume={run_dir}"
+                ) from None
+    found = [json.loads((folder / "metrics.json").read_text()) for folder in folders]
+    paths = [folder / str(metrics["checkpoint"]) for folder, metrics in zip(folders, found, strict=True)]
+    datamodule: FER2013DataModule = instantiate(cfg.data)
+    datamodule.setup()
+    evaluator = Evaluator(datamodule, "val", cfg.trainer.accelerator, progress=cfg.trainer.enable_progress_bar)
+    average = checkpoint.load_networks(paths)
+    scores = evaluator.score(ExpressionClassifier(average, class_names=datamodule.class_names))
+    accuracies = [metrics["accuracy"] for metrics in found]
+    mean, spread = statistics.mean(accuracies), statistics.stdev(accuracies)
+    files.write_json(
+        run_dir / "metrics.json",
+        {"members": accuracies, "mean": mean, "standard_deviation": spread, "subset": "val", **scores},
+    )
+    plots.confusion(scores, evaluator.title, run_dir / "figures" / "confusion.png")
+    report.print_scores(scores, f"{evaluator.title}, average of {cfg.members}")
+    log.info(
+        "each alone: %s; mean %.2f %%, standard deviation %.2f",
+        ", ".join(f"{a:.2%}" for a in accuracies),
+        100 * mean,
+        100 * spread,
+    )
+    log.info("the average is used by ckpt=[%s]", ",".join(map(str, paths)))
+    return scores
+
+
+def _distillation(cfg: DictConfig) -> Distillation | None:
+    if cfg.teacher is None:
+        return None
+    teacher = checkpoint.load_networks(checkpoint.paths_of(cfg.teacher, "teacher"))
+    try:
+        return Distillation(teacher, **plain(cfg.distillation))
+    except (TypeError, ValueError) as error:
+        raise FerError(f"distillation has a value that it cannot have: {error}") from error
+
+
+def _provenance(cfg: DictConfig, datamodule: FER2013DataModule) -> dict[str, Any]:
     """What a checkpoint says of its making; not the folder, which is the user's own business."""
-    kept = {key: settings.plain(cfg)[key] for key in ("model", "data", "augment", "optimizer", "scheduler", "phases")}
-    kept["data"].pop("dir", None)
-    return kept | {"seed": cfg.seed}
+    values = plain(cfg)
+    for key in ("callbacks", "logger", "trainer", "hydra", "resume"):
+        values.pop(key, None)
+    values["data"].pop("dir", None)
+    values["model"]["num_classes"] = len(datamodule.class_names)
+    return values | {"data_name": datamodule.faces.name}
 
 
 def _check_optimizer(module: ExpressionClassifier) -> None:
@@ -96,7 +176,7 @@ def _check_optimizer(module: ExpressionClassifier) -> None:
 
 
 def _inverse_frequency(datamodule: FER2013DataModule) -> torch.Tensor:
-    """float32 [7] with a mean of 1 over the training rows; a class without rows weighs nothing."""
+    """float32 [classes] with a mean of 1 over the training rows; a class without rows weighs nothing."""
     counts = torch.from_numpy(datamodule.class_counts()).float()
     weights = counts.sum() / ((counts > 0).sum() * counts)
     return torch.where(counts > 0, weights, 0.0)
@@ -130,7 +210,7 @@ def _conclude(
             if name == cfg.select or final is None:
                 final = target
     if final is not None:
-        module.network.load_state_dict(load_network(final)[0].state_dict())
+        checkpoint.load_weights(module.network, checkpoint.read(final), final)
     scores = evaluator.score(module)
     metrics = {
         "phases": [report.phase_entry(result) for result in results],
@@ -173,8 +253,9 @@ def main(cfg: DictConfig) -> float:
             cfg = settings.load(run_dir)
             if given:
                 cfg.data.dir = moved_to
+        run = train if cfg.members == 1 else train_ensemble
         try:
-            return train(cfg, run_dir)["accuracy"]
+            return run(cfg, run_dir)["accuracy"]
         except KeyboardInterrupt as interrupt:
             raise KeyboardInterrupt(
                 str(interrupt) or f"stopped; go on with: python -m fer_lightning.train resume={run_dir}"

@@ -12,8 +12,8 @@ from tests.conftest import csv_text
 class Invert(nn.Module):
     """An augmentation whose effect is certain."""
 
-    def forward(self, images):
-        return 255 - images
+    def forward(self, images, labels, classes):
+        return 255 - images, labels
 
 
 class FakeTrainer:

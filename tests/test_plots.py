@@ -6,6 +6,7 @@ from PIL import Image
 
 from fer_lightning import plots
 from fer_lightning.datamodule import SampleDataModule
+from fer_lightning.labels import LABELS
 from fer_lightning.phases import Phase, PhaseResult
 
 
@@ -39,6 +40,6 @@ def test_history_with_a_skipped_phase_and_missing_scores(tmp_path):
 def test_confusion_with_empty_rows_and_large_counts(tmp_path, count):
     matrix = np.zeros((7, 7), int)
     matrix[3, 3] = count
-    scores = {"confusion": matrix.tolist(), "accuracy": 0.5, "n": count, "macro_f1": 0.5}
+    scores = {"confusion": matrix.tolist(), "accuracy": 0.5, "n": count, "per_class": dict.fromkeys(LABELS)}
     plots.confusion(scores, "some faces", tmp_path / "confusion.png")
     assert drawn(tmp_path / "confusion.png")

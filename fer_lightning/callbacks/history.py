@@ -10,9 +10,10 @@ SCORES = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "val_macro
 
 
 class History(L.Callback):
-    """Collects a dictionary of plain numbers each epoch: ``SCORES``, lr and images_per_second.
+    """Collects a dictionary of plain numbers each epoch: ``SCORES``, lr, images_per_second and seconds.
 
-    The rate counts the training batches of this process, without validation and checkpoints.
+    The rate counts the training batches of this process, without validation and checkpoints; the seconds
+    are the epoch's, with its validation.
     """
 
     def __init__(self) -> None:
@@ -39,6 +40,7 @@ class History(L.Callback):
         metrics = trainer.callback_metrics
         epoch = {name: float(metrics[name]) for name in SCORES if name in metrics}
         epoch["lr"] = float(trainer.optimizers[0].param_groups[0]["lr"])
+        epoch["seconds"] = round(time.perf_counter() - self._started, 2)
         epoch["images_per_second"] = round(self._images / self._seconds, 1)
         self.epochs.append(epoch)
 

@@ -1,0 +1,86 @@
+"""python -m benchmarks.time_to_accuracy DIR: seconds to the notebook's accuracy, our recipe against the notebook's.
+
+Both train on FER2013 in DIR, with the official split, until their validation accuracy (PublicTest) reaches the
+target or their epochs are over; the time is that of the epochs, with their validation. Runs that exist already
+are read instead of trained, so that a machine's long runs serve here too:
+  python -m benchmarks.time_to_accuracy DIR --ours RUN_DIR --notebook RUN_DIR
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from fer_lightning.machine import describe
+
+NOTEBOOK_ACCURACY = 0.678
+RECIPES = {"ours": ["+experiment=best"], "the notebook's": ["+experiment=notebook", "data.split=official"]}
+
+
+def train(overrides: list[str], data: Path, run_dir: Path) -> None:
+    words = [sys.executable, "-m", "fer_lightning.train", *overrides, f"data.dir={data}", f"hydra.run.dir={run_dir}"]
+    if subprocess.run(words, check=False).returncode:
+        raise SystemExit(f"error: training {' '.join(overrides)} failed")
+
+
+def epochs_of(run_dir: Path) -> list[dict[str, Any]]:
+    """The epochs of all phases that are done, in their order."""
+    done = sorted(run_dir.glob("phases/*/done.json"))
+    if not done:
+        raise SystemExit(f"error: {run_dir} holds no phase that is done")
+    epochs = [epoch for path in done for epoch in json.loads(path.read_text())["history"]]
+    if any("seconds" not in epoch for epoch in epochs):
+        raise SystemExit(f"error: {run_dir} was trained by a version that did not note its seconds")
+    return epochs
+
+
+def time_to(epochs: list[dict[str, Any]], target: float) -> tuple[float | None, int | None]:
+    """Seconds and epochs until the validation accuracy first reached ``target``, or None."""
+    seconds = 0.0
+    for number, epoch in enumerate(epochs, start=1):
+        seconds += epoch["seconds"]
+        if epoch.get("val_accuracy", 0) >= target:
+            return seconds, number
+    return None, None
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.time_to_accuracy",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("data", type=Path, metavar="DIR", help="the folder with FER2013")
+    parser.add_argument("--target", type=float, default=NOTEBOOK_ACCURACY, help="accuracy, 0..1 (default %(default)s)")
+    parser.add_argument("--ours", type=Path, metavar="RUN_DIR", help="a run of ours that is done")
+    parser.add_argument("--notebook", type=Path, metavar="RUN_DIR", help="a run of the notebook's recipe that is done")
+    arguments = parser.parse_args()
+    given = {"ours": arguments.ours, "the notebook's": arguments.notebook}
+    table = Table(
+        title=f"Time to {arguments.target:.1%} on PublicTest", caption=describe("torch", "lightning"), box=SIMPLE_HEAD
+    )
+    for column in ("recipe", "seconds", "epochs", "best", "of epochs", "s/epoch"):
+        table.add_column(column, justify="left" if column == "recipe" else "right", no_wrap=True)
+    with tempfile.TemporaryDirectory() as folder:
+        for name, overrides in RECIPES.items():
+            run_dir = given[name] or Path(folder) / name.split()[-1]
+            if given[name] is None:
+                train(overrides, arguments.data, run_dir)
+            epochs = epochs_of(run_dir)
+            seconds, count = time_to(epochs, arguments.target)
+            best = max(epoch.get("val_accuracy", 0) for epoch in epochs)
+            mean = sum(epoch["seconds"] for epoch in epochs) / len(epochs)
+            reached = ("never", "-") if seconds is None else (f"{seconds:,.0f}", str(count))
+            table.add_row(name, *reached, f"{best:.1%}", str(len(epochs)), f"{mean:,.0f}")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
