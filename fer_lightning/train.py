@@ -159,11 +159,14 @@ def _distillation(cfg: DictConfig) -> Distillation | None:
 
 
 def _provenance(cfg: DictConfig, datamodule: FER2013DataModule) -> dict[str, Any]:
-    """What a checkpoint says of its making; not the folder, which is the user's own business."""
+    """What a checkpoint says of its making; not the folders, which are the user's own business."""
     values = plain(cfg)
-    for key in ("callbacks", "logger", "trainer", "hydra", "resume"):
-        values.pop(key, None)
+    for key in ("logger", "resume"):
+        values.pop(key)
     values["data"].pop("dir", None)
+    for key in ("init", "teacher"):
+        if values[key] is not None:
+            values[key] = [path.name for path in checkpoint.paths_of(values[key], key)]
     values["model"]["num_classes"] = len(datamodule.class_names)
     return values | {"data_name": datamodule.faces.name}
 

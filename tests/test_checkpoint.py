@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from fer_lightning import checkpoint
 from fer_lightning.errors import FerError
@@ -92,3 +93,60 @@ def test_a_checkpoint_cannot_name_what_is_called(path, content, tmp_path):
     with pytest.raises(FerError, match="cannot be built"):
         checkpoint.load_network(path)
     assert not (tmp_path / "owned").exists()
+
+
+@pytest.fixture
+def shipped(path, tmp_path):
+    checkpoint.write_safetensors(path, tmp_path / "shipped.safetensors")
+    return tmp_path / "shipped.safetensors"
+
+
+def test_shipped_weights_are_half_as_large_and_nearly_the_same(path, shipped):
+    network, settings = checkpoint.load_network(path)
+    again, settings_again = checkpoint.load_network(shipped)
+    assert settings_again == settings
+    assert shipped.stat().st_size < 0.6 * path.stat().st_size
+    for name, value in network.state_dict().items():
+        read = again.state_dict()[name]
+        assert read.dtype == value.dtype
+        torch.testing.assert_close(read, value, rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("keep", [0, 7, 100, -10])
+def test_truncated_safetensors(shipped, keep):
+    shipped.write_bytes(shipped.read_bytes()[:keep])
+    with pytest.raises(FerError, match=r"shipped\.safetensors is no checkpoint, or it is cut off"):
+        checkpoint.read(shipped)
+
+
+def test_foreign_safetensors(tmp_path):
+    path = tmp_path / "foreign.safetensors"
+    save_file({"weight": torch.zeros(3)}, path)
+    with pytest.raises(FerError, match=r"not written by fer_lightning\.train"):
+        checkpoint.read(path)
+    save_file({"weight": torch.zeros(3)}, path, metadata={"settings": "{broken"})
+    with pytest.raises(FerError, match="is no checkpoint"):
+        checkpoint.read(path)
+
+
+def test_names_in_a_paths_place(tmp_path):
+    assert checkpoint.path_of("some/best.ckpt") == Path("some/best.ckpt")
+    assert checkpoint.path_of("pretrained").name == "FER2013.safetensors"
+    assert checkpoint.paths_of(["a.ckpt", "pretrained"])[0] == Path("a.ckpt")
+    assert checkpoint.paths_of("a.ckpt") == [Path("a.ckpt")]
+    with pytest.raises(FerError, match="init=5 is no path"):
+        checkpoint.path_of(5, "init")
+    with pytest.raises(FerError, match="teacher is empty"):
+        checkpoint.paths_of([], "teacher")
+
+
+def test_several_are_averaged(path, content, tmp_path):
+    other = ExpressionCNN(channels=[4, 4, 4, 4], dense=[4])
+    content["state_dict"] = {f"network.{name}": value for name, value in other.state_dict().items()}
+    torch.save(content, tmp_path / "other.ckpt")
+    networks = [checkpoint.load_network(each)[0] for each in (path, tmp_path / "other.ckpt")]
+    images = torch.rand(3, 1, 48, 48)
+    average = checkpoint.load_networks([path, tmp_path / "other.ckpt"])
+    expected = sum(network(images).softmax(dim=1) for network in networks) / 2
+    torch.testing.assert_close(average(images).softmax(dim=1), expected)
+    assert not average.training

@@ -1,9 +1,17 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
-from fer_lightning.datamodule import FaceDataset, FER2013DataModule, SampleDataModule
+from fer_lightning import ferplus
+from fer_lightning.datamodule import (
+    FaceDataset,
+    FER2013DataModule,
+    FERPlusDataModule,
+    FolderDataModule,
+    SampleDataModule,
+)
 from fer_lightning.errors import FerError
 from fer_lightning.fer2013 import UNKNOWN, Faces
 from tests.conftest import csv_text
@@ -149,3 +157,86 @@ def test_sample_has_all_splits_and_says_what_it_is():
     assert [len(datamodule.rows(subset)) for subset in ("train", "val", "test")] == [14, 7, 7]
     assert datamodule.class_counts().tolist() == [2] * 7
     assert "not FER2013" in datamodule.faces.name
+
+
+def test_votes_go_with_the_labels_in_training_only(folder, faces):
+    votes = np.zeros((len(faces), 10), int)
+    votes[:, 3] = 10  # all for happiness
+    lines = [",".join(map(str, row)) for row in votes]
+    (folder / ferplus.VOTES_FILE).write_text("\n".join([",".join(ferplus.COLUMNS), *lines]) + "\n")
+    datamodule = FER2013DataModule(dir=str(folder), batch_size=8, votes=True)
+    datamodule.setup()
+    _, targets = next(iter(datamodule.train_dataloader()))
+    assert (targets.dtype, targets.shape) == (torch.float32, (8, 15))
+    assert targets[:, :7].sum(dim=1).tolist() == [1] * 8
+    assert (targets[:, 7:].argmax(dim=1) == 3).all()
+    assert next(iter(datamodule.val_dataloader()))[1].dtype == torch.int64
+
+
+def test_votes_need_their_file(folder):
+    with pytest.raises(FerError, match=r"there is no .*fer2013new\.csv"):
+        FER2013DataModule(dir=str(folder), votes=True).setup()
+    with pytest.raises(FerError, match="set vote_weight=0"):
+        SampleDataModule(train=7, val=7, test=7, seed=0, votes=True).setup()
+
+
+def test_ferplus_has_eight_classes(folder, faces):
+    votes = np.zeros((len(faces), 10), int)
+    votes[:, 7] = 10
+    votes[5] = [4, 0, 0, 0, 3, 0, 3, 0, 0, 0]  # no majority
+    votes[6] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 10]  # no face
+    lines = [",".join(map(str, row)) for row in votes]
+    (folder / ferplus.VOTES_FILE).write_text("\n".join([",".join(ferplus.COLUMNS), *lines]) + "\n")
+    hard = FERPlusDataModule(dir=str(folder))
+    hard.setup()
+    training = faces.rows_of("Training").tolist()
+    assert hard.rows("train").tolist() == [row for row in training if row not in (5, 6)]
+    assert hard.class_counts().tolist() == [0] * 7 + [len(training) - 2]
+    soft = FERPlusDataModule(dir=str(folder), target="soft")
+    soft.setup()
+    assert soft.rows("train").tolist() == [row for row in training if row != 6]
+    _, targets = next(iter(soft.train_dataloader()))
+    assert targets.shape[1] == 8
+    torch.testing.assert_close(targets.sum(dim=1), torch.ones(len(targets)))
+
+
+def test_repeated_rows_are_left_out_of_training(folder, faces):
+    labels, pixels = faces.labels.copy(), faces.pixels.copy()
+    pixels[1], labels[1] = pixels[0], labels[0]  # repeats a row
+    pixels[3], labels[3] = pixels[2], (labels[2] + 1) % 7  # contradicts one
+    (folder / "fer2013.csv").write_text(csv_text(Faces(pixels, labels, faces.usage, "")))
+    datamodule = FER2013DataModule(dir=str(folder), drop_repeats=True)
+    datamodule.setup()
+    left_out = set(faces.rows_of("Training").tolist()) - set(datamodule.rows("train").tolist())
+    assert left_out == {1, 2, 3}
+
+
+def test_resident_batches_are_the_same(folder):
+    batches = []
+    for resident in (False, True):
+        datamodule = FER2013DataModule(dir=str(folder), batch_size=8, resident=resident)
+        datamodule.setup()
+        loaded = [datamodule.on_after_batch_transfer(batch, 0) for batch in datamodule.train_dataloader()]
+        batches.append([torch.cat(parts) for parts in zip(*loaded, strict=True)])
+    assert all(torch.equal(*pair) for pair in zip(*batches, strict=True))
+    assert batches[0][0].dtype == batches[1][0].dtype == torch.uint8
+
+
+def test_own_pictures_in_folders(tmp_path, faces):
+    for row in range(10):
+        picture = tmp_path / ("happy" if row % 2 else "sad") / f"{row}.png"
+        picture.parent.mkdir(exist_ok=True)
+        Image.fromarray(faces.pixels[row]).save(picture)
+    datamodule = FolderDataModule(dir=str(tmp_path), val_fraction=0.3, batch_size=4)
+    datamodule.setup()
+    assert (len(datamodule.rows("train")), len(datamodule.rows("val"))) == (7, 3)
+    with pytest.raises(FerError, match=r"holds no images for test: put some below .*/test/CLASS"):
+        datamodule.rows("test")
+    (tmp_path / "train").mkdir()
+    for name in ("happy", "sad"):
+        (tmp_path / name).rename(tmp_path / "train" / name)
+    datamodule = FolderDataModule(dir=str(tmp_path))
+    datamodule.setup()
+    assert len(datamodule.rows("train")) == 10
+    with pytest.raises(FerError, match="no images for val"):
+        datamodule.rows("val")

@@ -73,3 +73,25 @@ def test_split_that_does_not_occur(folder):
     path.write_text("\n".join(line for line in path.read_text().splitlines() if "PrivateTest" not in line) + "\n")
     process = evaluate(folder, f"ckpt={checkpoint}", f"data.dir={folder}", "data.split=official", "subset=test")
     assert_one_sentence(process, "fer2013.csv has no PrivateTest rows")
+
+
+def test_several_checkpoints_and_views_are_averaged(folder):
+    one = save_checkpoint(folder / "one.ckpt")
+    results = {}
+    for name, words in {
+        "one": [f"ckpt={one}"],
+        "twice": [f"ckpt=[{one},{one}]"],
+        "flip": [f"ckpt={one}", "tta=flip"],
+    }.items():
+        process = evaluate(folder, *words, f"data.dir={folder}")
+        assert process.returncode == 0, process.stderr
+        results[name] = json.loads((folder / "out" / "metrics.json").read_text())
+    assert results["twice"]["loss"] == pytest.approx(results["one"]["loss"], abs=1e-5)
+    assert abs(results["flip"]["loss"] - results["one"]["loss"]) > 1e-5
+    assert results["flip"]["tta"] == "flip"
+
+
+def test_unknown_views(folder):
+    checkpoint = save_checkpoint(folder / "best.ckpt")
+    process = evaluate(folder, f"ckpt={checkpoint}", f"data.dir={folder}", "tta=twenty")
+    assert_one_sentence(process, "tta=twenty is none of")

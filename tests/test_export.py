@@ -18,12 +18,13 @@ from export import formats, package, quantizing
 from export.agreement import Agreement, as_inputs, torch_probabilities
 from export.deployable import deployable, taking_pixels, taking_rgb
 from export.runtimes import load
+from export.to_keras import keras_network
 from export.to_onnx import to_onnx
 from export.to_tflite import to_tflite
 from fer_lightning.bundle import TFLiteModel
 from fer_lightning.errors import FerError
 from fer_lightning.labels import LABELS
-from fer_lightning.network import ExpressionCNN
+from fer_lightning.network import ExpressionCNN, PhoneCNN
 from fer_lightning.sample import draw_sample
 from tests.conftest import assert_one_sentence, csv_text, random_images, run_command
 from tests.test_evaluate import save_checkpoint
@@ -106,6 +107,18 @@ def test_onnx_is_one_valid_file_for_any_batch(model, drawn, tmp_path):
     for count in (1, 5):
         (got,) = session.run(None, {"image": drawn.pixels[:count, None].astype(np.float32) / 255})
         np.testing.assert_allclose(got, torch_probabilities(model, drawn.pixels[:count]), atol=1e-5)
+
+
+def test_the_phones_network_in_keras_says_the_same(drawn):
+    torch.manual_seed(0)
+    network = PhoneCNN(channels=(4, 8, 8, 8)).train()
+    network(torch.rand(32, 1, 48, 48))  # statistics that are not the initial ones
+    network.eval()
+    images = drawn[:16, ..., None].astype(np.float32) / 255
+    answers = keras_network(network).predict(images, verbose=0)
+    with torch.no_grad():
+        expected = network(torch.from_numpy(images).permute(0, 3, 1, 2)).softmax(dim=1)
+    np.testing.assert_allclose(answers, expected, atol=1e-6)
 
 
 def test_saved_model_takes_any_batch(bundle, drawn):

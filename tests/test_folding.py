@@ -4,7 +4,7 @@ from torch import nn
 
 from export.equalizing import equalize
 from export.folding import fold_batch_norm
-from fer_lightning.network import ExpressionCNN
+from fer_lightning.network import ExpressionCNN, PhoneCNN
 
 
 def lived_in(network: nn.Module) -> nn.Module:
@@ -133,3 +133,15 @@ class TestEqualize:
         network[0].bias.data[:2] = 0
         network[2].weight.data[:, 1:4] = 0
         assert_equal_networks(equalize(network, images(size=12)), network, images(size=12))
+
+
+def test_nothing_of_batch_norm_is_left_of_the_phones_network():
+    network = lived_in(PhoneCNN(channels=(4, 8, 8, 8)))
+    folded = fold_batch_norm(network)
+    kinds = {type(module) for module in folded}
+    assert kinds == {nn.Conv2d, nn.ReLU, nn.MaxPool2d, nn.AdaptiveAvgPool2d, nn.Flatten, nn.Linear}
+    images = torch.rand(5, 1, 48, 48)
+    torch.testing.assert_close(folded(images), network(images), atol=1e-4, rtol=1e-4)
+    evened = equalize(folded, images)
+    torch.testing.assert_close(evened(images), network(images), atol=1e-4, rtol=1e-4)
+    assert not torch.equal(evened[-1].weight, folded[-1].weight)  # also across the mean

@@ -1,8 +1,9 @@
 import pytest
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
-from fer_lightning.network import ExpressionCNN, Scale
+from fer_lightning.network import ExpressionCNN, PhoneCNN, Scale
 
 
 @pytest.fixture(scope="module")
@@ -74,3 +75,32 @@ def test_scale():
     scaled = Scale()(images)
     assert scaled.dtype == torch.float32
     assert scaled.tolist() == pytest.approx([0, 0.2, 1])
+
+
+@pytest.mark.parametrize("size", [40, 44, 48])
+@pytest.mark.parametrize("kind", [ExpressionCNN, PhoneCNN])
+def test_takes_crops(kind, size):
+    assert kind().eval()(torch.zeros(2, 1, size, size)).shape == (2, 7)
+
+
+def test_the_phones_network_is_small():
+    network = PhoneCNN().eval()
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network(torch.zeros(1, 1, 48, 48))
+    assert sum(parameter.numel() for parameter in network.parameters()) == 474_855 < 1_000_000
+    assert counter.get_total_flops() // 2 == 57_688_616 < 60_000_000
+
+
+@pytest.mark.parametrize("kind", [ExpressionCNN, PhoneCNN])
+def test_initialisation(kind):
+    torch.manual_seed(0)
+    default = nn.Linear(512, 256).weight.abs().max()  # torch's own, 1 / sqrt(inputs)
+    for network, smaller in ((kind(initialisation="torch"), True), (kind(initialisation="keras"), False)):
+        last = next(module for module in network if isinstance(module, nn.Linear))
+        assert (last.weight.abs().max() <= max(default, last.in_features**-0.5)) == smaller
+    with pytest.raises(ValueError, match="initialisation=he is neither"):
+        kind(initialisation="he")
+
+
+def test_classes():
+    assert ExpressionCNN(num_classes=8)[-1].out_features == PhoneCNN(num_classes=8)[-1].out_features == 8

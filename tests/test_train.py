@@ -6,18 +6,25 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from fer_lightning import train as train_module
+from fer_lightning.augment import RandomAffine
+from fer_lightning.callbacks.history import History
 from fer_lightning.checkpoint import load_network, read
-from fer_lightning.errors import exit_on_user_error
-from tests.conftest import SHRUNK, assert_one_sentence, run_command
+from fer_lightning.errors import FerError, exit_on_user_error
+from fer_lightning.ferplus import COLUMNS, VOTES_FILE
+from fer_lightning.labels import LABELS
+from tests.conftest import SHRUNK, assert_one_sentence, csv_text, run_command
 
 FEW = ("phases.baseline.epochs=2", "phases.hard_examples.epochs=1", "phases.balance.epochs=2")
-PACKAGED_EXPERIMENTS = sorted(
+LONG = ("best", "distill", "ensemble")  # one long phase, with FER+'s votes
+PACKAGED_EXPERIMENTS = {
     path.stem for path in (Path(train_module.__file__).parents[1] / "conf" / "experiment").glob("*.yaml")
-)
+}
 
 
 @pytest.fixture(scope="module")
@@ -129,10 +136,110 @@ def test_resume_of_no_run(tmp_path):
     assert_one_sentence(process, "is no run directory")
 
 
-@pytest.mark.parametrize("experiment", PACKAGED_EXPERIMENTS)
-def test_every_experiment_passes_a_fast_run(train, tmp_path, experiment):
-    metrics = train(tmp_path, f"+experiment={experiment}", "trainer.fast_dev_run=true")
-    assert len(metrics["phases"]) == 3
+@pytest.mark.parametrize("experiment", sorted(PACKAGED_EXPERIMENTS - {"ferplus"}))
+def test_every_experiment_passes_a_fast_run(train, tmp_path, run_dir, experiment):
+    words = ["vote_weight=0"] if experiment in LONG else []
+    if experiment == "distill":
+        words.append(f"teacher={run_dir}/checkpoints/best.ckpt")
+    metrics = train(tmp_path, f"+experiment={experiment}", "trainer.fast_dev_run=true", *words)
+    assert len(metrics["phases"]) == (1 if experiment in LONG else 3)
+
+
+def test_the_votes_of_ferplus_as_labels_and_beside_them(compose, tmp_path, faces):
+    (tmp_path / "fer2013.csv").write_text(csv_text(faces))
+    votes = np.eye(10, dtype=int)[faces.labels] * 10
+    lines = [",".join(map(str, row)) for row in votes]
+    (tmp_path / VOTES_FILE).write_text("\n".join([",".join(COLUMNS), *lines]) + "\n")
+    small = [word for word in SHRUNK if not word.startswith("data")]
+    for experiment, classes in (("ferplus", 8), ("best", 7)):
+        words = (f"+experiment={experiment}", f"data.dir={tmp_path}", "data.batch_size=8", "phases.fit.epochs=1")
+        run_dir = tmp_path / experiment
+        metrics = train_module.train(compose("train", *small, *words), run_dir)
+        assert len(metrics["per_class"]) == classes
+        assert load_network(run_dir / "checkpoints" / "best.ckpt")[0][-1].out_features == classes
+
+
+def test_a_broken_off_long_run_ends_as_an_unbroken_one(train, tmp_path, monkeypatch):
+    """With moving average, per-batch schedule, progressive crops, mixing and erasing: bit for bit."""
+    words = ("+experiment=best", "vote_weight=0", "phases.fit.epochs=3", "augment.mixup=0.2", "data.train=70")
+    whole = train(tmp_path / "whole", *words)
+    noted = History.on_train_epoch_end
+
+    def interrupted(self, trainer, pl_module):
+        if trainer.current_epoch == 1:
+            raise KeyboardInterrupt
+        noted(self, trainer, pl_module)
+
+    monkeypatch.setattr(History, "on_train_epoch_end", interrupted)
+    with pytest.raises(KeyboardInterrupt, match="after 1 whole epochs"):
+        train(tmp_path / "broken", *words)
+    monkeypatch.undo()
+    resumed = train(tmp_path / "broken", *words)
+    assert resumed["loss"] == whole["loss"]
+    ends = [read(tmp_path / name / "phases/1-fit/checkpoints/last.ckpt") for name in ("whole", "broken")]
+    for part in ("state_dict", "current_model_state"):
+        assert all(torch.equal(value, ends[1][part][name]) for name, value in ends[0][part].items()), part
+    assert not torch.equal(
+        ends[0]["state_dict"]["network.0.weight"], ends[0]["current_model_state"]["network.0.weight"]
+    )
+
+
+def test_progressive_crops(train, tmp_path, monkeypatch):
+    sides = []
+    crop = RandomAffine.forward
+    monkeypatch.setattr(
+        RandomAffine, "forward", lambda self, images, size: sides.append(size) or crop(self, images, size)
+    )
+    words = (
+        "vote_weight=0",
+        "phases.fit.epochs=5",
+        "callbacks.resizing.until=0.5",
+        "data.train=21",
+        "data.batch_size=21",
+    )
+    train(tmp_path, "+experiment=best", *words)
+    assert sides == [40, 40, 40, 48, 48]
+
+
+def test_an_ensemble_is_its_members_average(train, compose, tmp_path, capsys):
+    words = ("+experiment=ensemble", "members=2", "vote_weight=0", "phases.fit.epochs=1", "data.train=21")
+    metrics = train_module.train_ensemble(compose("train", *SHRUNK, *words), tmp_path)
+    saved = json.loads((tmp_path / "metrics.json").read_text())
+    weights = [tmp_path / "members" / name / "checkpoints" / "best.ckpt" for name in ("1", "2")]
+    assert read(weights[0])["hyper_parameters"]["seed"] == 0
+    assert read(weights[1])["hyper_parameters"]["seed"] == 1
+    assert not torch.equal(*(load_network(path)[0][0].weight for path in weights))
+    alone = [json.loads((tmp_path / "members" / name / "metrics.json").read_text())["accuracy"] for name in ("1", "2")]
+    assert saved["members"] == alone
+    assert saved["mean"] == pytest.approx(sum(alone) / 2)
+    assert saved["accuracy"] == metrics["accuracy"]
+    before = weights[0].stat().st_mtime_ns
+    train_module.train_ensemble(compose("train", *SHRUNK, *words), tmp_path)
+    assert weights[0].stat().st_mtime_ns == before  # what is done is not done again
+
+
+def test_starts_from_given_weights(train, tmp_path):
+    few = ("phases.baseline.epochs=1", "data.train=21")
+    train(tmp_path / "a", *few)
+    start = tmp_path / "a" / "checkpoints" / "best.ckpt"
+    train(tmp_path / "b", *few, f"init={start}", "optimizer.lr=1e-12", "model.bn_momentum=0")
+    before, after = (load_network(tmp_path / name / "checkpoints" / "best.ckpt")[0] for name in ("a", "b"))
+    torch.testing.assert_close(list(after.parameters()), list(before.parameters()))
+    with pytest.raises(
+        FerError, match=r"best\.ckpt: the weights do not fit the network; it was trained as .*channels="
+    ):
+        train(tmp_path / "c", *few, f"init={start}", "model.channels=[8,8,16,24]")
+
+
+def test_trains_on_folders_of_pictures(compose, tmp_path, faces):
+    for row in range(30):
+        picture = tmp_path / "pictures" / LABELS[faces.labels[row]] / f"{row}.png"
+        picture.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(faces.pixels[row]).save(picture)
+    small = [word for word in SHRUNK if not word.startswith("data")]
+    words = ("data=folder", f"data.dir={tmp_path}/pictures", "phases.baseline.epochs=1")
+    metrics = train_module.train(compose("train", *small, *words), tmp_path / "run")
+    assert metrics["n"] == 6  # a fifth, held out
 
 
 def test_trainer_max_epochs_caps_every_phase(train, tmp_path):
