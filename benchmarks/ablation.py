@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from fer_lightning.machine import describe
+from fer_lightning.style import BLUE, GREY, ORANGE, STYLE, save
 
 COMMON = [
     "+experiment=best",
@@ -49,17 +50,16 @@ def run(name: str, data: Path, out: Path) -> dict[str, Any]:
 def draw(scores: dict[str, float], error: float, path: Path) -> None:
     """Accuracies as points, with one standard error of each."""
     names = list(scores)[::-1]
-    figure, axes = plt.subplots(figsize=(8, 1 + 0.45 * len(names)))
-    values = [100 * scores[name] for name in names]
-    colours = ["#d95f02" if name == BASE else "#1f77b4" for name in names]
-    axes.axvline(100 * scores[BASE], color="#d95f02", linewidth=1, linestyle="--")
-    axes.errorbar(values, range(len(names)), xerr=100 * error, fmt="none", ecolor="#999999")
-    axes.scatter(values, range(len(names)), color=colours, zorder=3)
-    axes.set_yticks(range(len(names)), names)
-    axes.set_xlabel("accuracy on PublicTest after 315 steps, %, and its standard error")
-    axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, dpi=120, bbox_inches="tight")
-    plt.close(figure)
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(figsize=(8, 1 + 0.45 * len(names)))
+        values = [100 * scores[name] for name in names]
+        colours = [ORANGE if name == BASE else BLUE for name in names]
+        axes.axvline(100 * scores[BASE], color=ORANGE, linewidth=1, linestyle="--")
+        axes.errorbar(values, range(len(names)), xerr=100 * error, fmt="none", ecolor=GREY)
+        axes.scatter(values, range(len(names)), color=colours, zorder=3)
+        axes.set_yticks(range(len(names)), names)
+        axes.set_xlabel("accuracy on PublicTest after 315 steps, %, and its standard error")
+        save(figure, path)
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ from ai_edge_litert.interpreter import Interpreter
 from fer_lightning.errors import FerError
 from fer_lightning.labels import LABELS, NUM_CLASSES
 from fer_lightning.preprocessing import IMAGE_SIZE, MAX_PIXEL
+from fer_lightning.quiet import quiet_native_code
 
 MODEL_FILE = "FER2013.tflite"
 LABELS_FILE = "labels.txt"
@@ -20,6 +21,21 @@ GOLDEN_FILE = "golden.json"
 INPUT_SHAPE = (1, IMAGE_SIZE, IMAGE_SIZE, 1)
 RGB_INPUT_SHAPE = (1, IMAGE_SIZE, IMAGE_SIZE, 3)
 OUTPUT_SHAPE = (1, NUM_CLASSES)
+
+
+def shipped_bundle() -> Path:
+    """The bundle that the package ships.
+
+    Raises:
+        FerError: this copy of the package has none.
+    """
+    folder = Path(__file__).parent / "pretrained" / "bundle"
+    if not (folder / MODEL_FILE).is_file():
+        raise FerError(
+            "this copy of fer_lightning ships no model: name a bundle or a checkpoint by --model, or train one with "
+            "python -m fer_lightning.train"
+        )
+    return folder
 
 
 class TFLiteModel:
@@ -41,8 +57,9 @@ class TFLiteModel:
             raise FerError(f"there is no model {path}")
         self._path = path
         try:
-            self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
-            self._interpreter.allocate_tensors()
+            with quiet_native_code():
+                self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
+                self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise FerError(f"{path} is no TFLite model that LiteRT loads: {error}") from error
         inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
-from fer_lightning import fer2013, ferplus, images, sample
+from fer_lightning import fer2013, ferplus, folder, sample
 from fer_lightning.augment import Augmentation
 from fer_lightning.errors import FerError
 from fer_lightning.fer2013 import Faces, Splits
@@ -366,7 +366,7 @@ class FERPlusDataModule(FER2013DataModule):
 
 
 class FolderDataModule(FER2013DataModule):
-    """Images of faces in folders of one's own, one a class (see ``images.load_folder``).
+    """Images of faces in folders of one's own, one a class (see ``folder.load_folder``).
 
     The images below ``train``, ``val`` and ``test`` are those splits; without such folders a seeded part
     of all images is held out for validation.
@@ -382,7 +382,7 @@ class FolderDataModule(FER2013DataModule):
         super().__init__(dir=dir, **options)
 
     def _load(self) -> Faces:
-        faces = images.load_folder(self.folder)
+        faces = folder.load_folder(self.folder)
         self.split = "official" if faces.has_usage else "random"
         return faces
 

@@ -1,62 +1,60 @@
-"""Picture files -> 48x48 grey faces. No torch."""
+"""Picture files of every kind -> upright RGB or 48x48 grey faces. NumPy and Pillow; no torch."""
 
+import warnings
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
-from rich.progress import track
 
 from fer_lightning.errors import FerError
-from fer_lightning.fer2013 import UNKNOWN, Faces
-from fer_lightning.labels import LABELS
 from fer_lightning.preprocessing import IMAGE_SIZE
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
-SPLIT_FOLDERS = ("train", "val", "test")  # in the order of USAGES
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+MAX_PIXELS = 150_000_000  # a picture of that size takes 450 MB; larger ones are refused before they are read
+
+_WIDE = ("I;16", "I;16B", "I;16L", "I;16N", "I", "F")  # more than eight bits, which Pillow would cut off at 255
 
 
-def read_face(path: Path) -> np.ndarray:
-    """The picture's centre square as uint8 [48, 48], grey, upright as its EXIF data say.
+def open_picture(source: Path | IO[bytes]) -> Image.Image:
+    """The first frame of a picture in RGB, upright as its EXIF data say, with white behind what is transparent.
 
     Raises:
-        FerError: it is no picture, is cut off, or is absurdly large.
+        FerError: it is missing, no picture, cut off, or larger than ``MAX_PIXELS``.
     """
     try:
-        with Image.open(path) as opened:
-            upright = ImageOps.exif_transpose(opened)
-            grey = upright.convert("L")
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise FerError(f"{path} is no picture that can be read: {error}") from error
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit is our own
+            with Image.open(source) as opened:
+                if opened.width * opened.height > MAX_PIXELS:
+                    size = f"{opened.width} x {opened.height}"
+                    raise FerError(f"{source} has {size} pixels, more than the {MAX_PIXELS:,} that are read")
+                return _as_rgb(ImageOps.exif_transpose(opened))
+    except Image.DecompressionBombError:  # far larger: Pillow's own limit
+        raise FerError(f"{source} has more than the {MAX_PIXELS:,} pixels that are read") from None
+    except FileNotFoundError:
+        raise FerError(f"there is no file {source}") from None
+    except UnidentifiedImageError:
+        raise FerError(f"{source} is no picture that can be read") from None
+    except (OSError, ValueError, SyntaxError, EOFError, OverflowError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise FerError(f"{source} is no picture that can be read: {reason}") from error
+
+
+def _as_rgb(picture: Image.Image) -> Image.Image:
+    if picture.mode in _WIDE:
+        values = np.nan_to_num(np.asarray(picture, np.float64))
+        largest = values.max(initial=0)
+        most = 1 if picture.mode == "F" and largest <= 1 else 255 if largest <= 255 else 65535
+        picture = Image.fromarray(np.clip(values * (255 / most), 0, 255).round().astype(np.uint8))
+    if picture.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in picture.info:
+        picture = picture.convert("RGBA")
+        white = Image.new("RGBA", picture.size, "white")
+        picture = Image.alpha_composite(white, picture)
+    return picture.convert("RGB")
+
+
+def as_face(picture: Image.Image) -> np.ndarray:
+    """A picture that is a face already: its centre square, grey, uint8 [48, 48]; 48x48 pixels stay as they are."""
+    grey = picture.convert("L")
     return np.asarray(ImageOps.fit(grey, (IMAGE_SIZE, IMAGE_SIZE), Image.Resampling.BILINEAR))
-
-
-def load_folder(folder: Path) -> Faces:
-    """The faces below ``folder``: CLASS/picture, or train/CLASS/picture and so on for val and test.
-
-    Raises:
-        FerError: a folder is missing, has another name than a class, or holds no pictures; or one of the
-            pictures cannot be read.
-    """
-    if not folder.is_dir():
-        raise FerError(f"data.dir={folder} is no folder")
-    splits = [folder / name for name in SPLIT_FOLDERS if (folder / name).is_dir()]
-    found = [(path, label, split) for split in splits or [folder] for path, label in _pictures(split)]
-    if not found:
-        raise FerError(
-            f"{folder} holds no pictures ({', '.join(SUFFIXES)}); they go into {folder}/{LABELS[0]} and so on"
-        )
-    pixels = np.stack([read_face(path) for path, _, _ in track(found, "reading pictures", transient=True)])
-    labels = np.array([label for _, label, _ in found], np.uint8)
-    usage = [SPLIT_FOLDERS.index(split.name) if splits else UNKNOWN for _, _, split in found]
-    return Faces(pixels, labels, np.array(usage, np.uint8), str(folder))
-
-
-def _pictures(folder: Path) -> list[tuple[Path, int]]:
-    """Each picture in the classes' folders below ``folder``, sorted, with its class."""
-    pictures = []
-    for place in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
-        if place.name not in LABELS:
-            raise FerError(f"{place} is named after none of the classes {', '.join(LABELS)}")
-        files = sorted(path for path in place.iterdir() if path.suffix.lower() in SUFFIXES)
-        pictures += [(path, LABELS.index(place.name)) for path in files]
-    return pictures

@@ -4,49 +4,28 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")  # a training machine has no screen
-
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from matplotlib.figure import Figure
 from torchvision.utils import make_grid
 
 from fer_lightning.datamodule import FER2013DataModule
-from fer_lightning.files import replacing
 from fer_lightning.phases import PhaseResult
+from fer_lightning.style import BLUE, GREEN, GREY, ORANGE, STYLE, save
 
-# Okabe and Ito's palette, made for the colour-blind
-BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
-_STYLE: Any = {
-    "figure.dpi": 120,
-    "font.size": 11,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlesize": 12,
-    "legend.frameon": False,
-}
 _FACES_PER_CLASS = 10
-
-
-def _save(figure: Figure, path: Path) -> None:
-    with replacing(path) as temporary:
-        figure.savefig(temporary, format="png", bbox_inches="tight")
-    plt.close(figure)
 
 
 def class_counts(datamodule: FER2013DataModule, path: Path) -> None:
     """Training rows of each class, the number on each bar."""
     counts = datamodule.class_counts()
-    with plt.rc_context(_STYLE):
+    with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(7, 4))
         bars = axes.bar(datamodule.class_names, counts, color=BLUE)
         axes.bar_label(bars, labels=[f"{count:,}" for count in counts])
         axes.set_ylabel("training faces")
         axes.set_title(f"Classes in {datamodule.faces.name}: {counts.sum():,} training faces")
-        _save(figure, path)
+        save(figure, path)
 
 
 def face_sheet(datamodule: FER2013DataModule, path: Path) -> None:
@@ -60,7 +39,7 @@ def face_sheet(datamodule: FER2013DataModule, path: Path) -> None:
         sheet[code, : len(chosen)] = faces.pixels[chosen]
     images = torch.from_numpy(sheet.reshape(-1, 1, *sheet.shape[2:]))
     grid = make_grid(images, nrow=_FACES_PER_CLASS, padding=2, pad_value=255)[0].numpy()
-    with plt.rc_context(_STYLE):
+    with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(9, 6.5))
         axes.imshow(grid, cmap="gray", vmin=0, vmax=255)
         step = faces.pixels.shape[1] + 2
@@ -69,13 +48,13 @@ def face_sheet(datamodule: FER2013DataModule, path: Path) -> None:
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
         axes.set_title(f"Training faces of {faces.name}")
-        _save(figure, path)
+        save(figure, path)
 
 
 def history(results: Sequence[PhaseResult], title: str, path: Path) -> None:
     """Accuracy and loss of every epoch, the phases' borders marked."""
     epochs = [epoch for result in results for epoch in result.history]
-    with plt.rc_context(_STYLE):
+    with plt.rc_context(STYLE):
         figure, axes = plt.subplots(1, 2, figsize=(11, 4))
         for axis, name in zip(axes, ("accuracy", "loss"), strict=True):
             for stage, colour, marker in (("train", BLUE, "o"), ("val", ORANGE, "s")):
@@ -88,7 +67,7 @@ def history(results: Sequence[PhaseResult], title: str, path: Path) -> None:
         axes[0].legend(loc="best")
         figure.suptitle(title)
         figure.tight_layout()
-        _save(figure, path)
+        save(figure, path)
 
 
 def _mark_phases(axis: Any, results: Sequence[PhaseResult]) -> None:
@@ -108,7 +87,7 @@ def confusion(scores: dict[str, Any], title: str, path: Path) -> None:
     matrix = np.array(scores["confusion"])
     names = list(scores["per_class"])
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    with plt.rc_context(_STYLE):
+    with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(7, 6))
         image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
         for row, column in np.ndindex(*matrix.shape):
@@ -121,13 +100,13 @@ def confusion(scores: dict[str, Any], title: str, path: Path) -> None:
         axes.set_title(f"{title}\naccuracy {scores['accuracy']:.1%} on {scores['n']:,} faces")
         axes.spines[:].set_visible(False)
         figure.colorbar(image, label="share of the label's faces", fraction=0.046)
-        _save(figure, path)
+        save(figure, path)
 
 
 def per_class(scores: dict[str, Any], title: str, path: Path) -> None:
     """Precision, recall and F1 of each class."""
     names = list(scores["per_class"])
-    with plt.rc_context(_STYLE):
+    with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(9, 4))
         for offset, (key, colour) in enumerate((("precision", BLUE), ("recall", ORANGE), ("f1", GREEN))):
             places = np.arange(len(names)) + (offset - 1) * 0.27
@@ -136,7 +115,7 @@ def per_class(scores: dict[str, Any], title: str, path: Path) -> None:
         axes.set_ylim(0, 1)
         axes.set_title(f"{title}: macro F1 {scores['macro_f1']:.3f}")
         axes.legend(ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.1))
-        _save(figure, path)
+        save(figure, path)
 
 
 def size_latency_accuracy(files: Sequence[tuple[str, float, float, float]], path: Path) -> None:
@@ -146,7 +125,7 @@ def size_latency_accuracy(files: Sequence[tuple[str, float, float, float]], path
         files: name, megabytes, milliseconds a face, and accuracy, 0..1.
     """
     names, sizes, times, accuracies = zip(*files, strict=True)
-    with plt.rc_context(_STYLE):
+    with plt.rc_context(STYLE):
         figure, axes = plt.subplots(1, 3, figsize=(12, 1.2 + 0.4 * len(files)), sharey=True)
         places = np.arange(len(files))
         for axis, values, label, form in (
@@ -161,4 +140,4 @@ def size_latency_accuracy(files: Sequence[tuple[str, float, float, float]], path
         axes[0].set_yticks(places, names)
         axes[0].invert_yaxis()
         figure.tight_layout()
-        _save(figure, path)
+        save(figure, path)

@@ -1,9 +1,12 @@
 """Keep other libraries from talking over what a command says."""
 
+import contextlib
 import logging
+import os
 import sys
 import types
 import warnings
+from collections.abc import Iterator
 
 
 def quiet_libraries() -> None:
@@ -22,3 +25,17 @@ def quiet_libraries() -> None:
     warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.*")
     # TensorBoard's own sign that TensorFlow is not to be loaded: saves seconds and a page of messages
     sys.modules.setdefault("tensorboard.compat.notf", types.ModuleType("tensorboard.compat.notf"))
+
+
+@contextlib.contextmanager
+def quiet_native_code() -> Iterator[None]:
+    """Drop what libraries write to standard error past Python: LiteRT announces each interpreter it makes."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "w") as nowhere:  # noqa: PTH123, a device
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)

@@ -102,7 +102,10 @@ def print_run(run_dir: Path) -> None:
     path = run_dir / "metrics.json"
     try:
         metrics = json.loads(path.read_text())
-        print_phases(metrics["phases"], metrics["data"], final=metrics)
+        if "members" in metrics:
+            print_scores(metrics, f"average of {len(metrics['members'])} on the val split")
+        else:
+            print_phases(metrics["phases"], metrics["data"], final=metrics)
     except FileNotFoundError:
         raise FerError(f"{run_dir} holds no finished run: there is no {path}") from None
     except (ValueError, KeyError, TypeError) as error:

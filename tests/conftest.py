@@ -1,5 +1,6 @@
 """The real configs, composed and shrunk; generated files in Kaggle's forms; the real data where they are."""
 
+import importlib.util
 import os
 import signal
 
@@ -26,6 +27,8 @@ from fer_lightning.sample import draw_sample
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# pictures that scikit-image ships; importing it would take a second
+SKIMAGE = Path(str(importlib.util.find_spec("skimage").origin)).parent / "data"  # type: ignore[union-attr]
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 # a network of the same shape with a hundredth of the work, on few faces

@@ -1,0 +1,312 @@
+"""python -m fer_lightning.predict PATH...: read the expressions on the faces of photos and videos."""
+
+import argparse
+import csv
+import glob
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from fer_lightning import images, video
+from fer_lightning.annotate import annotate
+from fer_lightning.errors import FerError, exit_on_user_error
+from fer_lightning.files import replacing
+from fer_lightning.images import open_picture
+from fer_lightning.labels import LABELS
+from fer_lightning.reader import ExpressionReader, Face
+
+_CSV_COLUMNS = ("file", "seconds", "left", "top", "right", "bottom", "score", "label", "doubt", *LABELS)
+_CHARTED_FACES = 6
+_CHARTED_TRACKS = 3
+
+messages = Console(stderr=True, soft_wrap=True, highlight=False)
+
+
+def main() -> None:
+    arguments = _parse()
+    with exit_on_user_error():
+        sources = list(_sources(arguments.paths))
+        moving = [source for source in sources if _is_video(source)]
+        reader = ExpressionReader(arguments.model, detect=arguments.detect)
+        with _Output(arguments.json, arguments.csv) as output:
+            failed = _read_pictures([each for each in sources if each not in moving], reader, output, arguments.out)
+            for source in moving:
+                failed |= not _read_video(source, reader, output, arguments.out)
+        if failed:
+            raise SystemExit(1)
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="fer-predict",
+        description="Finds the faces in pictures and videos and reads their expressions: " + ", ".join(LABELS) + ".",
+        epilog=(
+            "It exits with 1 where a file could not be read, after it has read the others. The expressions are what "
+            "people would call the face, not what anybody feels."
+        ),
+    )
+    parser.add_argument(
+        "paths",
+        nargs="+",
+        metavar="PATH",
+        help="a picture, a folder of pictures, a pattern as 'photos/*.jpg', a video, or the number of a camera",
+    )
+    parser.add_argument(
+        "--model", metavar="M", help="a bundle, a .tflite file or a checkpoint (default: the shipped one)"
+    )
+    parser.add_argument(
+        "--no-detect", dest="detect", action="store_false", help="take each picture for one face, as FER2013's are"
+    )
+    parser.add_argument("--json", action="store_true", help="print a line of JSON for each picture or video frame")
+    parser.add_argument("--csv", type=Path, metavar="F", help="write a row for each face into this file")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="write annotated copies and charts into this folder")
+    return parser.parse_args()
+
+
+# ------------------------------------------------------------------------------------- what to read
+
+
+def _sources(words: Sequence[str]) -> Iterator[Path | int]:
+    """What the words name, folders and patterns as the files in them."""
+    for word in words:
+        path = Path(word)
+        if path.is_dir():
+            known = (*images.SUFFIXES, *video.SUFFIXES)
+            found = sorted(each for each in path.rglob("*") if each.suffix.lower() in known and each.is_file())
+            if not found:
+                raise FerError(f"{path} holds no pictures ({', '.join(images.SUFFIXES)})")
+            yield from found
+        elif word.isdecimal() and not path.exists():
+            yield int(word)
+        elif not path.exists() and glob.has_magic(word):
+            matches = sorted(glob.glob(word, recursive=True))  # noqa: PTH207, Path's takes no absolute patterns
+            if not matches:
+                raise FerError(f"nothing matches {word}")
+            yield from (Path(match) for match in matches if Path(match).is_file())
+        else:
+            yield path
+
+
+def _is_video(source: Path | int) -> bool:
+    return isinstance(source, int) or source.suffix.lower() in video.SUFFIXES
+
+
+# --------------------------------------------------------------------------------- what comes out
+
+
+class _Output:
+    """The answers: as JSON lines or a table on standard output, and as CSV where that is asked for."""
+
+    def __init__(self, as_json: bool, csv_path: Path | None) -> None:
+        self.as_json = as_json
+        self._csv_path = csv_path
+        self._replacing: Any = None
+        self._file: IO[str] | None = None
+        self._rows: Any = None
+
+    def __enter__(self) -> "_Output":
+        if self._csv_path is not None:
+            self._replacing = replacing(self._csv_path)
+            self._file = self._replacing.__enter__().open("w", newline="")
+            self._rows = csv.writer(self._file)
+            self._rows.writerow(_CSV_COLUMNS)
+        return self
+
+    def __exit__(self, kind: Any, error: Any, at: Any) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._replacing.__exit__(kind, error, at)
+
+    def add(self, name: str, faces: Sequence[tuple[int | None, Face]], seconds: float | None = None) -> None:
+        """The faces of one picture, or of a video's frame, where each has a number."""
+        if self.as_json:
+            entries = [({} if number is None else {"face": number}) | face.as_json() for number, face in faces]
+            moment = {} if seconds is None else {"seconds": round(seconds, 3)}
+            print(json.dumps({"file": name, **moment, "faces": entries}), flush=True)
+        if self._rows is not None:
+            for _, face in faces:
+                values = [round(value, 1) for value in face.box]
+                score = "" if face.score is None else round(face.score, 4)
+                moment_cell = "" if seconds is None else round(seconds, 3)
+                answers = [round(face.probabilities[label], 4) for label in LABELS]
+                self._rows.writerow([name, moment_cell, *values, score, face.label, face.doubt or "", *answers])
+            if not faces:
+                self._rows.writerow([name, "" if seconds is None else round(seconds, 3)])
+
+
+def _progress() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=messages, transient=True, disable=not messages.is_terminal)
+
+
+def _complain(error: FerError) -> None:
+    messages.print(f"error: {escape(str(error))}", style="red")
+
+
+# -------------------------------------------------------------------------------------- pictures
+
+
+def _read_pictures(paths: Sequence[Any], reader: ExpressionReader, output: _Output, out: Path | None) -> bool:
+    """Whether one of them could not be read."""
+    table = _table()
+    failed = False
+    names = _names_in(out, paths)
+    with _progress() as progress:
+        for path in progress.track(paths, description="reading pictures"):
+            try:
+                picture = open_picture(path)
+                faces = reader.read(picture)
+            except FerError as error:
+                _complain(error)
+                failed = True
+                continue
+            output.add(str(path), [(None, face) for face in faces])
+            _fill(table, str(path), faces)
+            if out is not None:
+                _draw(picture, faces, path.name, names[path], len(paths) == 1)
+    if table.row_count and not output.as_json:
+        Console().print(table)
+    return failed
+
+
+def _table() -> Table:
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("picture", overflow="fold")
+    table.add_column("face", justify="right", no_wrap=True)
+    for column in ("expression", "or"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("note")
+    return table
+
+
+def _fill(table: Table, name: str, faces: Sequence[Face]) -> None:
+    if not faces:
+        table.add_row(escape(name), "", "[dim]no face found[/dim]", "", "")
+    for index, face in enumerate(faces):
+        first, second, *_ = sorted(face.probabilities.items(), key=lambda pair: -pair[1])
+        left, top, right, bottom = (round(value) for value in face.box)
+        table.add_row(
+            escape(name) if index == 0 else "",
+            f"{right - left}x{bottom - top} at {left},{top}",
+            f"[bold]{first[0]}[/bold] {first[1]:.0%}",
+            f"{second[0]} {second[1]:.0%}",
+            "" if face.doubt is None else f"{face.doubt}: not to be trusted",
+        )
+
+
+def _names_in(out: Path | None, paths: Sequence[Any]) -> dict[Any, Path]:
+    """Where each annotated copy goes: under its own name, with a number where two files share one."""
+    names: dict[Any, Path] = {}
+    taken: set[Path] = set()
+    for path in paths:
+        if out is None:
+            break
+        name, count = out / f"{path.stem}_expressions.png", 1
+        while name in taken:
+            count += 1
+            name = out / f"{path.stem}_{count}_expressions.png"
+        taken.add(name)
+        names[path] = name
+    return names
+
+
+def _draw(picture: Any, faces: Sequence[Face], title: str, path: Path, with_chart: bool) -> None:
+    with replacing(path) as temporary:
+        annotate(picture, faces).save(temporary, format="PNG")
+    messages.print(f"annotated copy: {escape(str(path))}")
+    if with_chart and faces:
+        from fer_lightning import charts  # which takes matplotlib half a second to load
+
+        chart = path.with_name(path.name.replace("_expressions", "_chart"))
+        charts.probabilities(picture, faces[:_CHARTED_FACES], title, chart)
+        messages.print(f"chart: {escape(str(chart))}")
+
+
+# ---------------------------------------------------------------------------------------- videos
+
+
+def _read_video(source: Path | int, reader: ExpressionReader, output: _Output, out: Path | None) -> bool:
+    """Whether it could be read."""
+    name = f"camera {source}" if isinstance(source, int) else str(source)
+    stem = f"camera{source}" if isinstance(source, int) else source.stem
+    smoother = video.Smoother()
+    times: list[float] = []
+    answers: list[dict[int, list[float]]] = []
+    started = time.perf_counter()
+    try:
+        with video.VideoSource(source) as frames, _progress() as progress:
+            task = progress.add_task(escape(name), total=frames.frames)
+            copy = None if out is None else video.VideoWriter(out / f"{stem}_expressions.mp4", frames.rate)
+            try:
+                for number, frame in enumerate(frames):
+                    seconds = time.perf_counter() - started if isinstance(source, int) else number / frames.rate
+                    followed = smoother.update(reader.read(frame, small_faces=False), seconds)
+                    output.add(name, list(followed), seconds)
+                    times.append(seconds)
+                    answers.append({face: list(read.probabilities.values()) for face, read in followed})
+                    if copy is not None:
+                        copy.write(annotate(frame, [read for _, read in followed]))
+                    progress.advance(task)
+            except KeyboardInterrupt:
+                if not isinstance(source, int):  # a camera has no other end
+                    raise
+            finally:
+                if copy is not None:
+                    copy.close()
+    except FerError as error:
+        _complain(error)
+        return False
+    rate = len(times) / (time.perf_counter() - started)
+    _sum_up(name, times, answers, rate, output)
+    if out is not None:
+        messages.print(f"annotated video: {escape(str(out / f'{stem}_expressions.mp4'))}")
+        _draw_over_time(name, times, answers, out / f"{stem}_over_time.png")
+    return True
+
+
+def _longest(answers: Sequence[dict[int, list[float]]]) -> list[int]:
+    """The numbers of the faces, those that the most frames show first."""
+    counts = Counter(face for frame in answers for face in frame)
+    return [face for face, _ in counts.most_common()]
+
+
+def _sum_up(
+    name: str, times: Sequence[float], answers: Sequence[dict[int, list[float]]], rate: float, output: _Output
+) -> None:
+    faces = _longest(answers)
+    says = "no face found"
+    if faces:
+        values = np.array([frame[faces[0]] for frame in answers if faces[0] in frame])
+        shares = np.bincount(values.argmax(axis=1), minlength=len(LABELS)) / len(values)
+        ranking = sorted(zip(LABELS, shares, strict=True), key=lambda pair: -pair[1])
+        parts = ", ".join(f"{label} {share:.0%}" for label, share in ranking if share)
+        says = f"face {faces[0]} in {len(values):,} of them: {parts}"
+    console = messages if output.as_json else Console(soft_wrap=True, highlight=False)
+    console.print(f"{escape(name)}: {len(times):,} frames, {rate:.0f} a second; {says}")
+
+
+def _draw_over_time(name: str, times: Sequence[float], answers: Sequence[dict[int, list[float]]], path: Path) -> None:
+    faces = _longest(answers)[:_CHARTED_TRACKS]
+    if not faces:
+        return
+    from fer_lightning import charts
+
+    unseen = [float("nan")] * len(LABELS)
+    charts.over_time(
+        times, {face: np.array([frame.get(face, unseen) for frame in answers]) for face in faces}, name, path
+    )
+    messages.print(f"chart: {escape(str(path))}")
+
+
+if __name__ == "__main__":
+    main()

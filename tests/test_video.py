@@ -1,0 +1,98 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fer_lightning.errors import FerError
+from fer_lightning.labels import LABELS
+from fer_lightning.reader import Face
+from fer_lightning.video import Smoother, VideoSource, VideoWriter
+from tests.conftest import SKIMAGE, run_command
+
+
+def face(box, **probabilities):
+    shares = {label: probabilities.get(label, 0.0) for label in LABELS}
+    return Face(box, 0.9, shares, None, np.zeros((48, 48), np.uint8))
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    """A second and a half at ten frames a second: a face that moves, and nothing at the end."""
+    path = tmp_path_factory.mktemp("video") / "clip.mp4"
+    portrait = Image.open(SKIMAGE / "astronaut.png").convert("RGB").crop((100, 0, 400, 300))
+    writer = VideoWriter(path, 10)
+    for number in range(15):
+        frame = Image.new("RGB", (480, 320), (90, 110, 140))
+        if number < 12:
+            frame.paste(portrait, (5 * number, 10))
+        writer.write(frame)
+    writer.close()
+    return path
+
+
+def test_reads_what_was_written(clip):
+    with VideoSource(clip) as frames:
+        assert (frames.rate, frames.frames) == (10, 15)
+        pictures = list(frames)
+    assert len(pictures) == 15
+    colour = np.asarray(pictures[-1])[100, 240].astype(int)
+    assert np.abs(colour - (90, 110, 140)).max() < 12  # RGB, and not BGR
+
+
+def test_smooths_over_time():
+    smoother = Smoother(seconds=0.3)
+    box = (0.0, 0.0, 10.0, 10.0)
+    smoother.update([face(box, happy=1.0)], 0.0)
+    ((number, once),) = smoother.update([face(box, sad=1.0)], 0.3)
+    assert number == 1
+    assert once.probabilities["sad"] == pytest.approx(1 - np.exp(-1))
+    assert sum(once.probabilities.values()) == pytest.approx(1)
+    for step in range(20):
+        ((_, later),) = smoother.update([face(box, sad=1.0)], 0.6 + 0.3 * step)
+    assert later.label == "sad"
+    assert later.probabilities["sad"] > 0.999
+
+
+def test_follows_each_face_and_forgets_those_that_left():
+    smoother = Smoother()
+    left, right = (0.0, 0.0, 10.0, 10.0), (50.0, 0.0, 60.0, 10.0)
+    first = smoother.update([face(left, happy=1.0), face(right, sad=1.0)], 0.0)
+    second = smoother.update([face((51.0, 0.0, 61.0, 10.0), sad=1.0), face((1.0, 0.0, 11.0, 10.0), happy=1.0)], 0.04)
+    assert [number for number, _ in first] == [1, 2]
+    assert [number for number, _ in second] == [2, 1]
+    assert [read.label for _, read in second] == ["sad", "happy"]
+    ((number, read),) = smoother.update([face(left, fear=1.0)], 2.0)
+    assert number == 3
+    assert read.probabilities["fear"] == 1.0  # nothing of the one before it
+
+
+def test_the_command_reads_a_video_to_its_end(clip, bundle, tmp_path):
+    words = (str(clip), "--model", str(bundle), "--json", "--out", "out")
+    process = run_command("fer_lightning.predict", *words, cwd=tmp_path)
+    assert process.returncode == 0, process.stderr
+    frames = [json.loads(line) for line in process.stdout.splitlines()]
+    assert [frame["seconds"] for frame in frames] == [number / 10 for number in range(15)]
+    assert [len(frame["faces"]) for frame in frames] == [1] * 12 + [0] * 3
+    assert {frame["faces"][0]["face"] for frame in frames[:12]} == {1}
+    assert "15 frames" in process.stderr
+    assert "face 1 in 12 of them" in process.stderr
+    with VideoSource(tmp_path / "out" / "clip_expressions.mp4") as copy:
+        assert len(list(copy)) == 15
+    assert Image.open(tmp_path / "out" / "clip_over_time.png").width > 500
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no video"])
+def test_what_is_no_video(tmp_path, bundle, content):
+    if content is not None:
+        (tmp_path / "clip.mp4").write_bytes(content)
+    process = run_command("fer_lightning.predict", "clip.mp4", "--model", str(bundle), cwd=tmp_path)
+    assert process.returncode == 1
+    (line,) = process.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert "clip.mp4" in line
+
+
+def test_no_such_camera():
+    with pytest.raises(FerError, match="camera 97: there is no camera of that number"):
+        VideoSource(97)
