@@ -86,6 +86,7 @@ class FER2013DataModule(L.LightningDataModule):
         val_fraction: held out by the random split, 0..1.
         drop_overlap: leave rows out of training whose exact pixels also occur in val or test.
         drop_repeats: train on one of several rows with the same pixels, and on none where their labels conflict.
+        exclude: a CSV file with a column ``row``, as the audit writes it: rows that are not trained on.
         votes: whether training batches hold FER+'s votes beside the labels, from ``ferplus.VOTES_FILE`` in ``dir``.
         batch_size: images a training step, per device.
         eval_batch_size: images a step where no gradient is needed.
@@ -107,6 +108,7 @@ class FER2013DataModule(L.LightningDataModule):
         val_fraction: float = 0.2,
         drop_overlap: bool = False,
         drop_repeats: bool = False,
+        exclude: str | None = None,
         votes: bool = False,
         batch_size: int = 64,
         eval_batch_size: int = 256,
@@ -133,6 +135,7 @@ class FER2013DataModule(L.LightningDataModule):
         self.val_fraction = val_fraction
         self.drop_overlap = drop_overlap
         self.drop_repeats = drop_repeats
+        self.exclude = None if exclude is None else Path(exclude)
         self.votes = votes
         self.batch_size = batch_size
         self.eval_batch_size = eval_batch_size
@@ -173,6 +176,11 @@ class FER2013DataModule(L.LightningDataModule):
         self._train_rows = self._without_overlap(faces, splits) if self.drop_overlap else splits.train
         if self.drop_repeats:
             self._train_rows = self._without_repeats(faces, self._train_rows)
+        if self.exclude is not None:
+            left_out = fer2013.read_row_numbers(self.exclude, len(faces))
+            before = len(self._train_rows)
+            self._train_rows = np.setdiff1d(self._train_rows, left_out)
+            log.info("left %d training rows out: %s names them", before - len(self._train_rows), self.exclude)
         self._targets = self._soft_targets(faces)
         self._on_device: Batch | None = None
         self.start_phase(augment=False)

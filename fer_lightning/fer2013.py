@@ -496,8 +496,8 @@ def hold_out(rows: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray, 
 
 def occurs_in(pixels: np.ndarray, others: np.ndarray) -> np.ndarray:
     """bool [N]: whether each face of ``pixels`` (uint8 [N, 48, 48]) is, pixel for pixel, among ``others``."""
-    known = set(_digests(others))
-    return np.array([digest in known for digest in _digests(pixels)], bool)
+    known = set(digests(others))
+    return np.array([digest in known for digest in digests(pixels)], bool)
 
 
 def is_first_of_its_pixels(pixels: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -507,17 +507,45 @@ def is_first_of_its_pixels(pixels: np.ndarray, labels: np.ndarray) -> np.ndarray
         pixels: uint8 [N, 48, 48].
         labels: uint8 [N].
     """
-    digests = _digests(pixels)
+    each = digests(pixels)
     found: dict[bytes, set[int]] = {}
-    for digest, label in zip(digests, labels.tolist(), strict=True):
+    for digest, label in zip(each, labels.tolist(), strict=True):
         found.setdefault(digest, set()).add(label)
     seen: set[bytes] = set()
     kept = np.zeros(len(labels), bool)
-    for row, digest in enumerate(digests):
+    for row, digest in enumerate(each):
         kept[row] = digest not in seen and len(found[digest]) == 1
         seen.add(digest)
     return kept
 
 
-def _digests(faces: np.ndarray) -> list[bytes]:
+def digests(faces: np.ndarray) -> list[bytes]:
+    """A hash of each face's pixels, uint8 [N, 48, 48]."""
     return [hashlib.blake2b(face.tobytes(), digest_size=16).digest() for face in faces]
+
+
+def read_row_numbers(path: Path, count: int) -> np.ndarray:
+    """The column ``row`` of a CSV file: row indices from 0, int64.
+
+    Args:
+        count: rows that there are.
+
+    Raises:
+        FerError: the file is missing or malformed, or a number is too large; the text names file and line.
+    """
+    if not path.is_file():
+        raise FerError(f"data.exclude={path} is no file")
+    rows = []
+    try:
+        with path.open(newline="") as file:
+            reader = csv.DictReader(file)
+            if "row" not in (reader.fieldnames or ()):
+                raise FerError(f"{path} has no column row")
+            for line in reader:
+                text = line["row"] or ""
+                if not (text.isascii() and text.isdigit()) or int(text) >= count:
+                    raise FerError(f"{path}, line {reader.line_num}: {text!r} is no row number from 0 to {count - 1}")
+                rows.append(int(text))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise FerError(f"{path} is no CSV file: {error}") from error
+    return np.array(rows, np.int64)

@@ -82,6 +82,11 @@ def majority(votes: np.ndarray) -> np.ndarray:
     return np.where(wins & (winner < len(EXPRESSIONS)), winner, UNKNOWN).astype(np.uint8)
 
 
+def is_no_face(votes: np.ndarray) -> np.ndarray:
+    """bool [N]: whether most annotators saw no face. Args: ``votes``, as ``read_votes`` gives them."""
+    return 2 * votes[:, COLUMNS.index("NF")].astype(int) > votes.sum(axis=1)
+
+
 def most_voted(votes: np.ndarray) -> np.ndarray:
     """uint8 [N]: the class with the most votes, where at least half of all votes are for one of the eight.
 

@@ -51,6 +51,29 @@ def face_sheet(datamodule: FER2013DataModule, path: Path) -> None:
         save(figure, path)
 
 
+def sheet(pixels: np.ndarray, captions: Sequence[str], title: str, path: Path, columns: int = 10) -> None:
+    """Faces side by side, each with a line below it.
+
+    Args:
+        pixels: uint8 [N, 48, 48].
+        captions: one each.
+        title: of the whole.
+        path: where the PNG goes.
+        columns: faces in a row.
+    """
+    rows = -(-len(pixels) // columns)
+    with plt.rc_context(STYLE):
+        figure, grid = plt.subplots(rows, columns, figsize=(1.15 * columns, 1.45 * rows + 0.6), squeeze=False)
+        for axes in grid.flat:
+            axes.axis("off")
+        for axes, face, caption in zip(grid.flat, pixels, captions, strict=False):
+            axes.imshow(face, cmap="gray", vmin=0, vmax=255)
+            axes.text(0.5, -0.05, caption, transform=axes.transAxes, ha="center", va="top", fontsize=8)
+        figure.suptitle(title)
+        figure.tight_layout()
+        save(figure, path)
+
+
 def history(results: Sequence[PhaseResult], title: str, path: Path) -> None:
     """Accuracy and loss of every epoch, the phases' borders marked."""
     epochs = [epoch for result in results for epoch in result.history]

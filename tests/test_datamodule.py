@@ -240,3 +240,11 @@ def test_own_pictures_in_folders(tmp_path, faces):
     assert len(datamodule.rows("train")) == 10
     with pytest.raises(FerError, match="no images for val"):
         datamodule.rows("val")
+
+
+def test_excluded_rows_are_not_trained_on(folder, faces):
+    (folder / "exclude.csv").write_text("row,reason\n0,flat\n2,flat\n")
+    datamodule = FER2013DataModule(dir=str(folder), exclude=str(folder / "exclude.csv"))
+    datamodule.setup()
+    assert set(faces.rows_of("Training").tolist()) - set(datamodule.rows("train").tolist()) == {0, 2}
+    assert len(datamodule.rows("val")) == 7
