@@ -220,6 +220,16 @@ class FER2013DataModule(L.LightningDataModule):
             raise RuntimeError("call setup() first")
         return self._faces
 
+    def read_votes(self) -> np.ndarray | None:
+        """FER+'s votes on all rows, uint8 [N, 10]; None where their file does not lie beside the data.
+
+        Raises:
+            FerError: the file is malformed, or goes with other data.
+        """
+        if not self.has_votes or not (self.folder / ferplus.VOTES_FILE).is_file():
+            return None
+        return ferplus.read_votes_of(self.faces, self.folder)
+
     def rows(self, subset: Subset) -> np.ndarray:
         """Row indices of a split, int64.
 

@@ -1,6 +1,8 @@
 """python -m fer_lightning.evaluate ckpt=PATH: score a checkpoint on one split."""
 
 import logging
+import shlex
+import sys
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -8,15 +10,18 @@ from typing import Any
 import hydra
 import lightning as L
 import numpy as np
+import yaml
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
-from fer_lightning import checkpoint, files, metrics, plots, report
+from fer_lightning import checkpoint, files, html_report, metrics, plots, report
 from fer_lightning.averaging import AverageOverViews
 from fer_lightning.datamodule import FER2013DataModule, Subset
 from fer_lightning.errors import FerError, exit_on_user_error
+from fer_lightning.html_report import Evaluation
+from fer_lightning.machine import describe
 from fer_lightning.module import ExpressionClassifier
 from fer_lightning.quiet import quiet_libraries
 from fer_lightning.settings import plain
@@ -86,13 +91,15 @@ def evaluate(cfg: DictConfig, out: Path) -> dict[str, Any]:
     """
     if cfg.subset not in ("val", "test"):
         raise FerError(f"subset={cfg.subset} is neither val nor test")
-    network = checkpoint.load_networks(checkpoint.paths_of(cfg.ckpt))
+    paths = checkpoint.paths_of(cfg.ckpt)
+    network = checkpoint.load_networks(paths)
     if cfg.tta != "none":
         network = AverageOverViews(network, cfg.tta)
     datamodule: FER2013DataModule = instantiate(cfg.data)
     datamodule.setup()
     evaluator = Evaluator(datamodule, cfg.subset, cfg.accelerator)
-    scores = evaluator.score(ExpressionClassifier(network, class_names=datamodule.class_names))
+    logits = evaluator.predict(ExpressionClassifier(network, class_names=datamodule.class_names))
+    scores = metrics.score(logits, evaluator.labels, evaluator.fresh, datamodule.class_names)
     files.write_json(
         out / "metrics.json",
         {
@@ -105,8 +112,26 @@ def evaluate(cfg: DictConfig, out: Path) -> dict[str, Any]:
     )
     plots.confusion(scores, evaluator.title, out / "figures" / "confusion.png")
     plots.per_class(scores, evaluator.title, out / "figures" / "per_class.png")
+    html_report.write(
+        Evaluation(
+            evaluator.title,
+            scores,
+            logits,
+            datamodule.faces,
+            evaluator.rows,
+            datamodule.class_names,
+            datamodule.read_votes(),
+        ),
+        out / "report.html",
+        command=shlex.join(["python", "-m", "fer_lightning.evaluate", *sys.argv[1:]]),
+        config=OmegaConf.to_yaml(cfg, resolve=True),
+        training=yaml.safe_dump(checkpoint.read(paths[0])["hyper_parameters"], sort_keys=False),
+        machine=describe("torch", "lightning"),
+        hashes={path.name: html_report.digest_of(path) for path in paths}
+        | {f"the {cfg.subset} faces": html_report.digest_of_rows(datamodule.faces, evaluator.rows)},
+    )
     report.print_scores(scores, evaluator.title)
-    log.info("metrics and figures are in %s", out)
+    log.info("report.html, metrics.json and figures are in %s", out)
     return scores
 
 

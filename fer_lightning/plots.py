@@ -1,6 +1,7 @@
 """Pictures that people look at, in one style, safe for the colour-blind."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +139,64 @@ def per_class(scores: dict[str, Any], title: str, path: Path) -> None:
         axes.set_ylim(0, 1)
         axes.set_title(f"{title}: macro F1 {scores['macro_f1']:.3f}")
         axes.legend(ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.1))
+        save(figure, path)
+
+
+def reliability(confidence: np.ndarray, right: np.ndarray, error: float, path: Path) -> None:
+    """Accuracy by confidence, in tenths, and how many faces are in each.
+
+    Args:
+        confidence: float [N], probability of the answer.
+        right: bool [N].
+        error: the expected calibration error, for the title.
+        path: where the PNG goes.
+    """
+    edges = np.linspace(0, 1, 11)
+    places = np.clip(np.digitize(confidence, edges) - 1, 0, 9)
+    counts = np.bincount(places, minlength=10)
+    with plt.rc_context(STYLE):
+        figure, (upper, lower) = plt.subplots(
+            2, figsize=(6, 6.5), sharex=True, gridspec_kw={"height_ratios": (3, 1), "hspace": 0.08}
+        )
+        upper.plot((0, 1), (0, 1), color=GREY, linestyle="--", linewidth=1, label="as sure as right")
+        filled = np.flatnonzero(counts)
+        means = [confidence[places == place].mean() for place in filled]
+        shares = [right[places == place].mean() for place in filled]
+        upper.plot(means, shares, color=BLUE, marker="o", label="the network")
+        upper.set_ylabel("share that is right")
+        upper.set_ylim(0, 1)
+        upper.legend(loc="upper left")
+        upper.set_title(f"Expected calibration error {error:.3f}")
+        lower.bar(edges[:-1] + 0.05, counts, 0.09, color=GREY)
+        lower.set_ylabel("faces")
+        lower.set_xlabel("probability of the answer")
+        lower.set_xlim(0, 1)
+        save(figure, path)
+
+
+def accuracy_by(values: np.ndarray, right: np.ndarray, edges: Sequence[float], name: str, path: Path) -> None:
+    """Accuracy in each interval of some value, with the faces in it.
+
+    Args:
+        values: float [N].
+        right: bool [N].
+        edges: of the intervals, each with its upper edge, the first also with its lower.
+        name: of the value.
+        path: where the PNG goes.
+    """
+    places = np.clip(np.searchsorted(edges, values, side="left") - 1, 0, len(edges) - 2)
+    counts = np.bincount(places, minlength=len(edges) - 1)
+    hits = np.bincount(places, weights=right, minlength=len(edges) - 1)
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(figsize=(8, 4))
+        shares = np.divide(hits, counts, out=np.zeros(len(counts)), where=counts > 0)
+        bars = axes.bar(range(len(counts)), shares, color=BLUE)
+        labels = [f"{share:.0%}\n{count:,} faces" if count else "" for share, count in zip(shares, counts, strict=True)]
+        axes.bar_label(bars, labels=labels, fontsize=9, padding=2)
+        axes.set_xticks(range(len(counts)), [f"{low:.0%}-{high:.0%}" for low, high in pairwise(edges)])
+        axes.set_ylim(0, 1.15)
+        axes.set_xlabel(name)
+        axes.set_ylabel("accuracy")
         save(figure, path)
 
 
