@@ -75,6 +75,33 @@ def sheet(pixels: np.ndarray, captions: Sequence[str], title: str, path: Path, c
         save(figure, path)
 
 
+def heat(pixels: np.ndarray, heats: np.ndarray, captions: Sequence[str], title: str, path: Path) -> None:
+    """Pairs of a face and the same face with heat on it, three pairs in a row.
+
+    Args:
+        pixels: uint8 [N, 48, 48].
+        heats: float [N, 48, 48], 0..1.
+        captions: one for each pair.
+        title: of the whole.
+        path: where the PNG goes.
+    """
+    pairs = 3
+    rows = -(-len(pixels) // pairs)
+    with plt.rc_context(STYLE):
+        figure, grid = plt.subplots(rows, 2 * pairs, figsize=(8.4, 1.85 * rows + 0.6), squeeze=False)
+        for axes in grid.flat:
+            axes.axis("off")
+        for index, (face, warmth, caption) in enumerate(zip(pixels, heats, captions, strict=True)):
+            plain, warm = grid[index // pairs, 2 * (index % pairs) : 2 * (index % pairs) + 2]
+            for axes in (plain, warm):
+                axes.imshow(face, cmap="gray", vmin=0, vmax=255)
+            warm.imshow(warmth, cmap="inferno", vmin=0, vmax=1, alpha=0.55)
+            plain.text(1.05, -0.05, caption, transform=plain.transAxes, ha="center", va="top", fontsize=9)
+        figure.suptitle(title)
+        figure.tight_layout()
+        save(figure, path)
+
+
 def history(results: Sequence[PhaseResult], title: str, path: Path) -> None:
     """Accuracy and loss of every epoch, the phases' borders marked."""
     epochs = [epoch for result in results for epoch in result.history]
