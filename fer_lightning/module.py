@@ -125,7 +125,7 @@ class ExpressionClassifier(L.LightningModule):
         loss = F.cross_entropy(logits, classes, weight=self.class_weights, label_smoothing=self._label_smoothing)
         for distillation in self._distillation:
             loss = distillation.mixed(loss, logits, self.scale(images))
-        if self.vote_head is not None and votes is not None:
+        if self.vote_head is not None and features is not None and votes is not None:
             loss = loss + self.vote_weight * F.cross_entropy(self.vote_head(features).float(), votes)
         return loss, logits
 
@@ -136,8 +136,10 @@ class ExpressionClassifier(L.LightningModule):
             return targets, None
         return targets[:, :classes], targets[:, classes:]
 
-    def _features_and_logits(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """What the network's last layer reads, [B, features], and its float32 logits, [B, classes]."""
+    def _features_and_logits(self, images: Tensor) -> tuple[Tensor | None, Tensor]:
+        """What the network's last layer reads, [B, features], if votes are learnt from it; its logits, [B, classes]."""
+        if self.vote_head is None:
+            return None, self(images)
         *layers, last = self.network.children()
         features = self._inputs(images)
         for layer in layers:

@@ -13,7 +13,9 @@ from typing import Any, Literal
 
 import lightning as L
 import torch
+from hydra.errors import InstantiationException
 from hydra.utils import instantiate
+from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig
 
 from fer_lightning import checkpoint, files
@@ -209,7 +211,7 @@ def _fit(
         cfg.trainer,
         max_epochs=min(cap for cap in caps if cap is not None),
         callbacks=callbacks,
-        logger=[instantiate(logger, save_dir=str(folder)) for logger in cfg.logger.values() if logger is not None],
+        logger=[make_logger(logger, folder) for logger in cfg.logger.values() if logger is not None],
         default_root_dir=str(folder),
     )
     datamodule.start_phase(augment=phase.augment)
@@ -265,6 +267,25 @@ def _carry(module: ExpressionClassifier, folder: Path, result: PhaseResult) -> N
     path = carried_checkpoint(folder, result.phase)
     if path is not None:
         module.load_state_dict(checkpoint.read(path)["state_dict"])
+
+
+def make_logger(config: DictConfig, folder: Path) -> Logger:
+    """One of the logger group's, which writes below ``folder``.
+
+    Raises:
+        FerError: its package is not installed, or a value is of the wrong kind.
+    """
+    options: dict[str, Any] = {"save_dir": str(folder)}
+    if config._target_.endswith("MLFlowLogger") and config.tracking_uri is None:
+        options["tracking_uri"] = f"sqlite:///{folder / 'mlflow.db'}"  # MLflow no longer likes plain files
+        options["artifact_location"] = str(folder / "mlflow")  # it would take the working directory
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return instantiate(config, **options)
+    except InstantiationException as error:
+        if isinstance(error.__cause__, ModuleNotFoundError):
+            raise FerError(f"{config._target_.rpartition('.')[2]} needs a package: {error.__cause__}") from error
+        raise
 
 
 def make_trainer(config: DictConfig, **given: Any) -> L.Trainer:

@@ -16,6 +16,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from fer_lightning import checkpoint, files, plots, report, settings
+from fer_lightning.conclusion import log_conclusion
 from fer_lightning.datamodule import FER2013DataModule
 from fer_lightning.distillation import Distillation
 from fer_lightning.errors import FerError, exit_on_user_error
@@ -27,6 +28,7 @@ from fer_lightning.phases import (
     carried_checkpoint,
     check_trainer,
     checkpoint_path,
+    make_logger,
     parse_phases,
     phase_folder,
     run_phases,
@@ -228,6 +230,8 @@ def _conclude(
     plots.face_sheet(datamodule, figures / "faces.png")
     plots.history(results, f"Training on {datamodule.faces.name}", figures / "history.png")
     plots.confusion(scores, evaluator.title, figures / "confusion.png")
+    loggers = (make_logger(logger, run_dir) for logger in cfg.logger.values() if logger is not None)
+    log_conclusion(loggers, scores, figures.glob("*.png"))
     report.print_phases(metrics["phases"], datamodule.faces.name, final=scores)
     log.info("the run is in %s%s", run_dir, "" if final is None else f", its weights in {final}")
     return metrics

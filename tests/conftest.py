@@ -134,12 +134,13 @@ def csv_text(faces: Faces, columns: Iterable[str] = ("emotion", "pixels", "Usage
 
 @pytest.fixture(scope="session")
 def real_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with Kaggle's fer2013.csv; skips where the real data are not at hand."""
+    """A folder with Kaggle's fer2013.csv and FER+'s votes; skips where the real data are not at hand."""
     maker = SHARED / "data" / "make_fer2013.py"
     if not maker.is_file():
         pytest.skip("needs the real FER2013")
     folder = tmp_path_factory.mktemp("fer2013")
-    subprocess.run([sys.executable, maker, folder, "--form", "fer2013"], check=True, capture_output=True)
+    for form in ("fer2013", "ferplus"):
+        subprocess.run([sys.executable, maker, folder, "--form", form], check=True, capture_output=True)
     return folder
 
 

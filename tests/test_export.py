@@ -114,7 +114,7 @@ def test_the_phones_network_in_keras_says_the_same(drawn):
     network = PhoneCNN(channels=(4, 8, 8, 8)).train()
     network(torch.rand(32, 1, 48, 48))  # statistics that are not the initial ones
     network.eval()
-    images = drawn[:16, ..., None].astype(np.float32) / 255
+    images = drawn.pixels[:16, ..., None].astype(np.float32) / 255
     answers = keras_network(network).predict(images, verbose=0)
     with torch.no_grad():
         expected = network(torch.from_numpy(images).permute(0, 3, 1, 2)).softmax(dim=1)

@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from fer_lightning import audit, fer2013, ferplus
 from fer_lightning.datamodule import FER2013DataModule
 from fer_lightning.fer2013 import Faces
 from fer_lightning.train import train
@@ -39,3 +40,17 @@ def test_a_few_thousand_rows_beat_40_percent_on_held_out_rows(compose, tmp_path,
     assert metrics["n"] == VAL
     assert metrics["accuracy"] > 0.4
     assert metrics["accuracy_fresh"] > 0.4
+
+
+def test_the_audit_counts_what_is_known_of_fer2013(real_data):
+    """As counted elsewhere, on this copy, which lacks PrivateTest."""
+    faces = fer2013.load(fer2013.find_training_file(real_data))
+    votes = ferplus.read_votes_of(faces, real_data)
+    findings = {finding.name: finding for finding in audit.examine(faces, votes)}
+    assert len(findings["repeated"].groups) == 1_274
+    assert len(findings["repeated"].leave_out) == 1_533
+    assert len(findings["conflicting"].groups) == 50
+    assert len(findings["flat"].rows) == 12
+    assert len(findings["no_face"].rows) == 160
+    training, public = (faces.pixels[faces.rows_of(usage)] for usage in ("Training", "PublicTest"))
+    assert fer2013.occurs_in(public, training).sum() == 280
