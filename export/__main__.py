@@ -42,7 +42,8 @@ def export(cfg: DictConfig) -> list[report.Row]:
     package.check_place(out)
     wanted = _wanted(cfg)
     path = checkpoint.path_of(cfg.ckpt)
-    network, settings = checkpoint.load_network(path)
+    network = checkpoint.load_networks([path])
+    settings = checkpoint.read(path)["hyper_parameters"]
     assert isinstance(network, nn.Sequential)  # as every network of the model group is
     compared, calibration = choose(cfg.data, cfg.verify.faces, cfg.seed)
     model = deployable(network, as_inputs(calibration.pixels))

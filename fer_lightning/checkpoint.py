@@ -16,6 +16,7 @@ from torch import nn
 from fer_lightning import files
 from fer_lightning.averaging import AverageOverNetworks
 from fer_lightning.errors import FerError
+from fer_lightning.labels import NUM_CLASSES
 
 _NETWORK_PREFIX = "network."  # ExpressionClassifier's attribute
 
@@ -117,13 +118,19 @@ def load_network(path: Path) -> tuple[nn.Module, dict[str, Any]]:
     return network.eval(), settings
 
 
-def load_networks(paths: Sequence[Path]) -> nn.Module:
+def load_networks(paths: Sequence[Path], classes: int = NUM_CLASSES) -> nn.Module:
     """The trained network, or the average of several, in eval mode.
 
     Raises:
-        FerError: see ``load_network``.
+        FerError: see ``load_network``; or one of them does not tell ``classes`` apart.
     """
-    networks = [load_network(path)[0] for path in paths]
+    networks = []
+    for path in paths:
+        network, settings = load_network(path)
+        found = settings["model"].get("num_classes", NUM_CLASSES)
+        if found != classes:
+            raise FerError(f"{path} tells {found} classes apart, where {classes} are asked for (data=ferplus has 8)")
+        networks.append(network)
     return networks[0] if len(networks) == 1 else AverageOverNetworks(networks).eval()
 
 

@@ -92,10 +92,10 @@ def evaluate(cfg: DictConfig, out: Path) -> dict[str, Any]:
     if cfg.subset not in ("val", "test"):
         raise FerError(f"subset={cfg.subset} is neither val nor test")
     paths = checkpoint.paths_of(cfg.ckpt)
-    network = checkpoint.load_networks(paths)
+    datamodule: FER2013DataModule = instantiate(cfg.data)
+    network = checkpoint.load_networks(paths, len(datamodule.class_names))
     if cfg.tta != "none":
         network = AverageOverViews(network, cfg.tta)
-    datamodule: FER2013DataModule = instantiate(cfg.data)
     datamodule.setup()
     evaluator = Evaluator(datamodule, cfg.subset, cfg.accelerator)
     logits = evaluator.predict(ExpressionClassifier(network, class_names=datamodule.class_names))

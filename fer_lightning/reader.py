@@ -174,7 +174,7 @@ def _load_checkpoint(path: Path) -> Probabilities:
     from fer_lightning import checkpoint
     from fer_lightning.network import Scale
 
-    network, _ = checkpoint.load_network(path)
+    network = checkpoint.load_networks([path])
 
     def probabilities(images: np.ndarray) -> np.ndarray:
         with torch.inference_mode():

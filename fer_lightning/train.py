@@ -83,7 +83,7 @@ def train(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
         class_weights=_inverse_frequency(datamodule) if cfg.class_weights else None,
         compile=cfg.compile,
         vote_weight=cfg.vote_weight,
-        distillation=_distillation(cfg),
+        distillation=_distillation(cfg, len(datamodule.class_names)),
         class_names=datamodule.class_names,
         settings=_provenance(cfg, datamodule),
     )
@@ -130,7 +130,7 @@ def train_ensemble(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
     datamodule: FER2013DataModule = instantiate(cfg.data)
     datamodule.setup()
     evaluator = Evaluator(datamodule, "val", cfg.trainer.accelerator, progress=cfg.trainer.enable_progress_bar)
-    average = checkpoint.load_networks(paths)
+    average = checkpoint.load_networks(paths, len(datamodule.class_names))
     scores = evaluator.score(ExpressionClassifier(average, class_names=datamodule.class_names))
     accuracies = [metrics["accuracy"] for metrics in found]
     mean, spread = statistics.mean(accuracies), statistics.stdev(accuracies)
@@ -150,10 +150,10 @@ def train_ensemble(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
     return scores
 
 
-def _distillation(cfg: DictConfig) -> Distillation | None:
+def _distillation(cfg: DictConfig, classes: int) -> Distillation | None:
     if cfg.teacher is None:
         return None
-    teacher = checkpoint.load_networks(checkpoint.paths_of(cfg.teacher, "teacher"))
+    teacher = checkpoint.load_networks(checkpoint.paths_of(cfg.teacher, "teacher"), classes)
     try:
         return Distillation(teacher, **plain(cfg.distillation))
     except (TypeError, ValueError) as error:

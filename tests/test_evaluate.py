@@ -95,3 +95,9 @@ def test_unknown_views(folder):
     checkpoint = save_checkpoint(folder / "best.ckpt")
     process = evaluate(folder, f"ckpt={checkpoint}", f"data.dir={folder}", "tta=twenty")
     assert_one_sentence(process, "tta=twenty is none of")
+
+
+def test_other_classes(folder):
+    checkpoint = save_checkpoint(folder / "best.ckpt")
+    process = evaluate(folder, f"ckpt={checkpoint}", "data=ferplus", f"data.dir={folder}")
+    assert_one_sentence(process, "best.ckpt tells 7 classes apart, where 8 are asked for")

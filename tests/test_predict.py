@@ -181,3 +181,12 @@ def test_a_bundle_needs_neither_torch_nor_lightning(folder, bundle):
     )
     process = subprocess.run([sys.executable, "-c", code, str(bundle)], cwd=folder, capture_output=True, text=True)
     assert process.stdout.splitlines()[-1] == "imported []", process.stderr
+
+
+def test_a_reader_that_has_had_enough(folder, bundle):
+    words = (
+        f"{sys.executable} -m fer_lightning.predict rocket.jpg {' '.join(['rocket.jpg'] * 20)} --json --model {bundle}"
+    )
+    process = subprocess.run(f"{words} | head -1", shell=True, cwd=folder, capture_output=True, text=True)
+    assert json.loads(process.stdout)["file"] == "rocket.jpg"
+    assert process.stderr == ""
