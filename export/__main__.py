@@ -31,8 +31,11 @@ log = logging.getLogger("export")  # __name__ is __main__ here
 LEAST_FACES = 256  # fewer would let a rare disagreement pass
 
 
-def export(cfg: DictConfig) -> list[report.Row]:
+def export(cfg: DictConfig, overrides: list[str]) -> list[report.Row]:
     """Convert ``cfg.ckpt``, verify each file, and put the bundle at ``cfg.out``.
+
+    Args:
+        overrides: the words of the command line (see ``evaluate.adopt_split``).
 
     Raises:
         FerError: the checkpoint or the place is wrong, a converter failed, or a file does not agree
@@ -42,8 +45,9 @@ def export(cfg: DictConfig) -> list[report.Row]:
     package.check_place(out)
     wanted = _wanted(cfg)
     path = checkpoint.path_of(cfg.ckpt)
-    network = checkpoint.load_networks([path])
-    settings = checkpoint.read(path)["hyper_parameters"]
+    trained = checkpoint.load([path])
+    network, settings = trained.network(), trained.settings[0]
+    adopt_split(cfg, settings, overrides)
     assert isinstance(network, nn.Sequential)  # as every network of the model group is
     compared, calibration = choose(cfg.data, cfg.verify.faces, cfg.seed)
     model = deployable(network, as_inputs(calibration.pixels))
@@ -127,9 +131,7 @@ def main(cfg: DictConfig) -> None:
     quiet_libraries()
     with exit_on_user_error():
         _check(cfg)
-        settings = checkpoint.read(checkpoint.path_of(cfg.ckpt))["hyper_parameters"]
-        adopt_split(cfg, settings, list(HydraConfig.get().overrides.task))
-        export(cfg)
+        export(cfg, list(HydraConfig.get().overrides.task))
 
 
 if __name__ == "__main__":

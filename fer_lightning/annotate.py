@@ -4,10 +4,9 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageDraw, ImageFont
 
+from fer_lightning.boxes import Box, intersection
 from fer_lightning.labels import CLASS_COLOURS, LABELS
 from fer_lightning.reader import Face
-
-Box = tuple[float, float, float, float]
 
 _PANEL_ROWS = 8  # the label and seven bars
 _ROW = 1.2  # height of a row, in heights of its text
@@ -69,10 +68,6 @@ def _place(size: tuple[int, int], box: Box, width: float, height: float, taken: 
 
     def covered(place: tuple[float, float]) -> float:
         x, y = place
-        return sum(
-            max(0.0, min(x + width, other[2]) - max(x, other[0]))
-            * max(0.0, min(y + height, other[3]) - max(y, other[1]))
-            for other in taken
-        )
+        return sum(intersection((x, y, x + width, y + height), other) for other in taken)
 
     return min(places, key=covered)

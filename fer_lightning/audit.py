@@ -31,6 +31,10 @@ _BLOCK = 2048  # rows compared at once, for memory's sake
 _SHEET = 60  # faces on a picture
 
 
+def _all(groups: Sequence[np.ndarray]) -> np.ndarray:
+    return np.concatenate([*groups, np.empty(0, np.int64)])
+
+
 @dataclass
 class Finding:
     """One kind of problem.
@@ -49,7 +53,7 @@ class Finding:
 
     @property
     def rows(self) -> np.ndarray:
-        return np.concatenate([*self.groups, np.empty(0, np.int64)])
+        return _all(self.groups)
 
 
 def examine(faces: Faces, votes: np.ndarray | None) -> list[Finding]:
@@ -58,8 +62,8 @@ def examine(faces: Faces, votes: np.ndarray | None) -> list[Finding]:
     Args:
         votes: FER+'s, uint8 [N, 10]; None leaves out what needs them.
     """
-    exact = exact_groups(faces.pixels)
-    repeated = np.concatenate([*(group[1:] for group in exact), np.empty(0, np.int64)])
+    exact = [rows for rows in fer2013.same_pixels(faces.pixels) if len(rows) > 1]
+    repeated = _all([group[1:] for group in exact])
     conflicting = [group for group in exact if len(set(faces.labels[group].tolist())) > 1]
     across = [group for group in exact if len(set(faces.usage[group].tolist())) > 1]
     near = near_groups(faces.pixels, exact)
@@ -79,18 +83,6 @@ def examine(faces: Faces, votes: np.ndarray | None) -> list[Finding]:
     return findings
 
 
-def _all(groups: Sequence[np.ndarray]) -> np.ndarray:
-    return np.concatenate([*groups, np.empty(0, np.int64)])
-
-
-def exact_groups(pixels: np.ndarray) -> list[np.ndarray]:
-    """Row indices of faces that are alike pixel for pixel, two or more a group, in the order of their first."""
-    by_digest: dict[bytes, list[int]] = {}
-    for row, digest in enumerate(fer2013.digests(pixels)):
-        by_digest.setdefault(digest, []).append(row)
-    return [np.array(rows) for rows in by_digest.values() if len(rows) > 1]
-
-
 def near_groups(pixels: np.ndarray, exact: Sequence[np.ndarray], threshold: float = NEAR) -> list[np.ndarray]:
     """Row indices of faces that are nearly alike, or mirrored, two or more a group.
 
@@ -98,7 +90,7 @@ def near_groups(pixels: np.ndarray, exact: Sequence[np.ndarray], threshold: floa
 
     Args:
         pixels: uint8 [N, 48, 48].
-        exact: as ``exact_groups`` gives it.
+        exact: those of ``fer2013.same_pixels`` that have several.
         threshold: least correlation of two faces at 16x16 pixels.
     """
     first = np.ones(len(pixels), bool)
@@ -194,7 +186,7 @@ def main(cfg: DictConfig) -> None:
     with exit_on_user_error():
         folder, out = Path(cfg.data.dir), Path(HydraConfig.get().runtime.output_dir)
         faces = fer2013.load(fer2013.find_training_file(folder))
-        has_votes = (folder / ferplus.VOTES_FILE).is_file()
+        has_votes = ferplus.find_votes(folder) is not None
         findings = examine(faces, ferplus.read_votes_of(faces, folder) if has_votes else None)
         write(findings, faces, out)
         print_table(findings, faces)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,6 @@ from fer_lightning.errors import FerError
 from fer_lightning.labels import NUM_CLASSES
 
 _NETWORK_PREFIX = "network."  # ExpressionClassifier's attribute
-
 
 PRETRAINED = "pretrained"
 SHIPPED = Path(__file__).parent / "pretrained"
@@ -118,20 +118,43 @@ def load_network(path: Path) -> tuple[nn.Module, dict[str, Any]]:
     return network.eval(), settings
 
 
-def load_networks(paths: Sequence[Path], classes: int = NUM_CLASSES) -> nn.Module:
-    """The trained network, or the average of several, in eval mode.
+@dataclass(frozen=True)
+class Trained:
+    """What one or several checkpoints hold.
+
+    Attributes:
+        paths: where they were read.
+        networks: in eval mode, one a path.
+        settings: what each was trained with.
+    """
+
+    paths: Sequence[Path]
+    networks: Sequence[nn.Module]
+    settings: Sequence[dict[str, Any]]
+
+    def network(self, classes: int = NUM_CLASSES) -> nn.Module:
+        """The network, or the average of several.
+
+        Raises:
+            FerError: one of them does not tell ``classes`` apart.
+        """
+        for path, settings in zip(self.paths, self.settings, strict=True):
+            found = settings["model"].get("num_classes", NUM_CLASSES)
+            if found != classes:
+                raise FerError(
+                    f"{path} tells {found} classes apart, where {classes} are asked for (data=ferplus has 8)"
+                )
+        return self.networks[0] if len(self.networks) == 1 else AverageOverNetworks(self.networks).eval()
+
+
+def load(paths: Sequence[Path]) -> Trained:
+    """Read one or several checkpoints.
 
     Raises:
-        FerError: see ``load_network``; or one of them does not tell ``classes`` apart.
+        FerError: see ``load_network``.
     """
-    networks = []
-    for path in paths:
-        network, settings = load_network(path)
-        found = settings["model"].get("num_classes", NUM_CLASSES)
-        if found != classes:
-            raise FerError(f"{path} tells {found} classes apart, where {classes} are asked for (data=ferplus has 8)")
-        networks.append(network)
-    return networks[0] if len(networks) == 1 else AverageOverNetworks(networks).eval()
+    networks, settings = zip(*(load_network(path) for path in paths), strict=True)
+    return Trained(paths, networks, settings)
 
 
 def load_weights(network: nn.Module, content: dict[str, Any], path: Path) -> None:
@@ -148,13 +171,10 @@ def load_weights(network: nn.Module, content: dict[str, Any], path: Path) -> Non
     try:
         network.load_state_dict(weights)
     except (RuntimeError, TypeError, AttributeError) as error:
-        raise FerError(
-            f"{path}: the weights do not fit the network; it was trained as {content_model(content)}"
-        ) from error
+        raise FerError(f"{path}: the weights do not fit the network; it was trained as {_model_of(content)}") from error
 
 
-def content_model(content: dict[str, Any]) -> str:
-    """The model that ``content`` holds, as the model group has it."""
+def _model_of(content: dict[str, Any]) -> str:
     return ", ".join(f"{key}={value}" for key, value in content["hyper_parameters"]["model"].items())
 
 

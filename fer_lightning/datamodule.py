@@ -226,7 +226,7 @@ class FER2013DataModule(L.LightningDataModule):
         Raises:
             FerError: the file is malformed, or goes with other data.
         """
-        if not self.has_votes or not (self.folder / ferplus.VOTES_FILE).is_file():
+        if not self.has_votes or ferplus.find_votes(self.folder) is None:
             return None
         return ferplus.read_votes_of(self.faces, self.folder)
 
@@ -395,9 +395,6 @@ class FolderDataModule(FER2013DataModule):
     """
 
     has_votes = False
-
-    def __init__(self, *, dir: str, **options: Any) -> None:
-        super().__init__(dir=dir, **options)
 
     def _load(self) -> Faces:
         faces = folder.load_folder(self.folder)

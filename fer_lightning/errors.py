@@ -57,11 +57,14 @@ def exit_on_user_error() -> Iterator[None]:
 
 
 def _configuration_mistake(error: Exception) -> str | None:
-    """What is wrong with the configuration, where that is what ``error`` says.
+    """What is wrong with the configuration or the machine, where that is what ``error`` says.
 
-    Hydra and Lightning take seconds to import, and commands without a configuration do without them; what
+    torch, Hydra and Lightning take seconds to import, and commands without a configuration do without them; what
     is not imported has not raised.
     """
+    compiler = sys.modules.get("torch._dynamo.exc")
+    if compiler is not None and isinstance(error, compiler.TorchDynamoException):
+        return f"torch cannot compile here, so leave compile= out: {str(error).strip().splitlines()[0]}"
     if "hydra" not in sys.modules:
         return None
     from hydra.errors import InstantiationException

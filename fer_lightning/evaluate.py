@@ -83,17 +83,16 @@ class Evaluator:
         return metrics.score(self.predict(module), self.labels, self.fresh, self.datamodule.class_names)
 
 
-def evaluate(cfg: DictConfig, out: Path) -> dict[str, Any]:
-    """Score ``cfg.ckpt`` on ``cfg.subset`` and write metrics.json and figures into ``out``.
+def evaluate(cfg: DictConfig, trained: checkpoint.Trained, out: Path) -> dict[str, Any]:
+    """Score ``trained``, of ``cfg.ckpt``, on ``cfg.subset``; write a report, metrics.json and figures into ``out``.
 
     Raises:
         FerError: what the user can mend.
     """
     if cfg.subset not in ("val", "test"):
         raise FerError(f"subset={cfg.subset} is neither val nor test")
-    paths = checkpoint.paths_of(cfg.ckpt)
     datamodule: FER2013DataModule = instantiate(cfg.data)
-    network = checkpoint.load_networks(paths, len(datamodule.class_names))
+    network = trained.network(len(datamodule.class_names))
     if cfg.tta != "none":
         network = AverageOverViews(network, cfg.tta)
     datamodule.setup()
@@ -125,9 +124,9 @@ def evaluate(cfg: DictConfig, out: Path) -> dict[str, Any]:
         out / "report.html",
         command=shlex.join(["python", "-m", "fer_lightning.evaluate", *sys.argv[1:]]),
         config=OmegaConf.to_yaml(cfg, resolve=True),
-        training=yaml.safe_dump(checkpoint.read(paths[0])["hyper_parameters"], sort_keys=False),
+        training=yaml.safe_dump_all(trained.settings, sort_keys=False),
         machine=describe("torch", "lightning"),
-        hashes={path.name: html_report.digest_of(path) for path in paths}
+        hashes={path.name: html_report.digest_of(path) for path in trained.paths}
         | {f"the {cfg.subset} faces": html_report.digest_of_rows(datamodule.faces, evaluator.rows)},
     )
     report.print_scores(scores, evaluator.title)
@@ -153,9 +152,9 @@ def main(cfg: DictConfig) -> None:
     quiet_libraries()
     with exit_on_user_error():
         hydra_config = HydraConfig.get()
-        first = checkpoint.paths_of(cfg.ckpt)[0]
-        adopt_split(cfg, checkpoint.read(first)["hyper_parameters"], list(hydra_config.overrides.task))
-        evaluate(cfg, Path(hydra_config.runtime.output_dir))
+        trained = checkpoint.load(checkpoint.paths_of(cfg.ckpt))
+        adopt_split(cfg, trained.settings[0], list(hydra_config.overrides.task))
+        evaluate(cfg, trained, Path(hydra_config.runtime.output_dir))
 
 
 if __name__ == "__main__":

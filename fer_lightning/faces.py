@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from fer_lightning.boxes import Box, area, intersection
 from fer_lightning.errors import FerError
 from fer_lightning.preprocessing import IMAGE_SIZE
 from fer_lightning.quiet import quiet_native_code
@@ -53,6 +54,10 @@ class Detection:
     bottom: float
     score: float
     eyes: tuple[tuple[float, float], tuple[float, float]]
+
+    @property
+    def box(self) -> Box:
+        return self.left, self.top, self.right, self.bottom
 
     @property
     def tilt(self) -> float:
@@ -222,7 +227,4 @@ def _starts(length: int, side: float) -> list[float]:
 
 def _overlap(one: Detection, other: Detection) -> float:
     """The share of the smaller box that both cover."""
-    width = min(one.right, other.right) - max(one.left, other.left)
-    height = min(one.bottom, other.bottom) - max(one.top, other.top)
-    smaller = min((face.right - face.left) * (face.bottom - face.top) for face in (one, other))
-    return max(width, 0) * max(height, 0) / smaller
+    return intersection(one.box, other.box) / min(area(one.box), area(other.box))

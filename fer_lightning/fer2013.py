@@ -507,16 +507,21 @@ def is_first_of_its_pixels(pixels: np.ndarray, labels: np.ndarray) -> np.ndarray
         pixels: uint8 [N, 48, 48].
         labels: uint8 [N].
     """
-    each = digests(pixels)
-    found: dict[bytes, set[int]] = {}
-    for digest, label in zip(each, labels.tolist(), strict=True):
-        found.setdefault(digest, set()).add(label)
-    seen: set[bytes] = set()
     kept = np.zeros(len(labels), bool)
-    for row, digest in enumerate(each):
-        kept[row] = digest not in seen and len(found[digest]) == 1
-        seen.add(digest)
+    for rows in same_pixels(pixels):
+        kept[rows[0]] = (labels[rows] == labels[rows[0]]).all()
     return kept
+
+
+def same_pixels(pixels: np.ndarray) -> list[np.ndarray]:
+    """Row indices of faces (uint8 [N, 48, 48]) that are alike pixel for pixel, in the order of their first.
+
+    A face that is like no other is a group of its own.
+    """
+    groups: dict[bytes, list[int]] = {}
+    for row, digest in enumerate(digests(pixels)):
+        groups.setdefault(digest, []).append(row)
+    return [np.array(rows) for rows in groups.values()]
 
 
 def digests(faces: np.ndarray) -> list[bytes]:

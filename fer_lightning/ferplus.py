@@ -41,6 +41,12 @@ def read_votes(path: Path) -> np.ndarray:
     return np.array(rows, dtype=np.uint8).reshape(-1, len(COLUMNS))
 
 
+def find_votes(folder: Path) -> Path | None:
+    """FER+'s file in ``folder``, where it is."""
+    path = folder / VOTES_FILE
+    return path if path.is_file() else None
+
+
 def read_votes_of(faces: Faces, folder: Path) -> np.ndarray:
     """``read_votes`` of the file in ``folder``.
 

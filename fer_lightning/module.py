@@ -16,6 +16,7 @@ from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
 from fer_lightning.datamodule import Batch
 from fer_lightning.distillation import Distillation
+from fer_lightning.errors import FerError
 from fer_lightning.ferplus import EXPRESSIONS
 from fer_lightning.labels import LABELS
 from fer_lightning.network import Scale
@@ -39,6 +40,9 @@ class ExpressionClassifier(L.LightningModule):
         class_names: of the logits, in their order.
         settings: plain values (no objects) to keep in checkpoints as ``hyper_parameters``, so that
             these load with ``weights_only=True``.
+
+    Raises:
+        FerError: torch has no such mode to compile in.
 
     ``lr_factor`` multiplies the optimizer's learning rates; a phase sets it before its fit.
     """
@@ -68,7 +72,10 @@ class ExpressionClassifier(L.LightningModule):
         self._run = self._features_and_logits
         if compile is not None:
             # the last batch of an epoch may be smaller: two sizes are faster than one for any
-            self._run = torch.compile(self._features_and_logits, mode=compile, dynamic=False)
+            try:
+                self._run = torch.compile(self._features_and_logits, mode=compile, dynamic=False)
+            except RuntimeError as error:
+                raise FerError(f"compile={compile} is no mode of torch.compile: {error}") from error
         self.vote_weight = vote_weight
         self.vote_head = _vote_head(network) if vote_weight else None
         self.lr_factor = 1.0

@@ -1,16 +1,19 @@
 """python -m fer_lightning.predict PATH...: read the expressions on the faces of photos and videos."""
 
 import argparse
+import contextlib
 import csv
 import glob
+import itertools
 import json
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
+from PIL import Image
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
@@ -35,13 +38,15 @@ messages = Console(stderr=True, soft_wrap=True, highlight=False)
 def main() -> None:
     arguments = _parse()
     with exit_on_user_error():
-        sources = list(_sources(arguments.paths))
-        moving = [source for source in sources if _is_video(source)]
+        sources = list(dict.fromkeys(_sources(arguments.paths)))
+        copies = None if arguments.out is None else _Copies(arguments.out, sources)
         reader = ExpressionReader(arguments.model, detect=arguments.detect)
         with _Output(arguments.json, arguments.csv) as output:
-            failed = _read_pictures([each for each in sources if each not in moving], reader, output, arguments.out)
-            for source in moving:
-                failed |= not _read_video(source, reader, output, arguments.out)
+            pictures = [source for source in sources if isinstance(source, Path) and not _is_video(source)]
+            failed = _read_pictures(pictures, reader, output, copies)
+            for source in sources:
+                if _is_video(source):
+                    failed |= not _read_video(source, reader, output, copies)
         if failed:
             raise SystemExit(1)
 
@@ -101,7 +106,26 @@ def _is_video(source: Path | int) -> bool:
     return isinstance(source, int) or source.suffix.lower() in video.SUFFIXES
 
 
+def _name(source: Path | int) -> str:
+    return f"camera {source}" if isinstance(source, int) else str(source)
+
+
 # --------------------------------------------------------------------------------- what comes out
+
+
+class _Copies:
+    """Where annotated copies and charts go: under the names of their sources, numbered where several share one."""
+
+    def __init__(self, folder: Path, sources: Sequence[Path | int]) -> None:
+        self._folder = folder
+        self._stems: dict[Path | int, str] = {}
+        for source in sources:
+            stem = f"camera{source}" if isinstance(source, int) else source.stem
+            numbered = itertools.chain([stem], (f"{stem}_{count}" for count in itertools.count(2)))
+            self._stems[source] = next(name for name in numbered if name not in self._stems.values())
+
+    def path(self, source: Path | int, what: str) -> Path:
+        return self._folder / f"{self._stems[source]}_{what}"
 
 
 class _Output:
@@ -110,22 +134,19 @@ class _Output:
     def __init__(self, as_json: bool, csv_path: Path | None) -> None:
         self.as_json = as_json
         self._csv_path = csv_path
-        self._replacing: Any = None
-        self._file: IO[str] | None = None
+        self._opened = contextlib.ExitStack()
         self._rows: Any = None
 
     def __enter__(self) -> "_Output":
         if self._csv_path is not None:
-            self._replacing = replacing(self._csv_path)
-            self._file = self._replacing.__enter__().open("w", newline="")
-            self._rows = csv.writer(self._file)
+            temporary = self._opened.enter_context(replacing(self._csv_path))
+            file = self._opened.enter_context(temporary.open("w", newline=""))
+            self._rows = csv.writer(file)
             self._rows.writerow(_CSV_COLUMNS)
         return self
 
     def __exit__(self, kind: Any, error: Any, at: Any) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._replacing.__exit__(kind, error, at)
+        self._opened.__exit__(kind, error, at)
 
     def add(self, name: str, faces: Sequence[tuple[int | None, Face]], seconds: float | None = None) -> None:
         """The faces of one picture, or of a video's frame, where each has a number."""
@@ -156,11 +177,10 @@ def _complain(error: FerError) -> None:
 # -------------------------------------------------------------------------------------- pictures
 
 
-def _read_pictures(paths: Sequence[Any], reader: ExpressionReader, output: _Output, out: Path | None) -> bool:
+def _read_pictures(paths: Sequence[Path], reader: ExpressionReader, output: _Output, copies: _Copies | None) -> bool:
     """Whether one of them could not be read."""
     table = _table()
     failed = False
-    names = _names_in(out, paths)
     with _progress() as progress:
         for path in progress.track(paths, description="reading pictures"):
             try:
@@ -172,8 +192,10 @@ def _read_pictures(paths: Sequence[Any], reader: ExpressionReader, output: _Outp
                 continue
             output.add(str(path), [(None, face) for face in faces])
             _fill(table, str(path), faces)
-            if out is not None:
-                _draw(picture, faces, path.name, names[path], len(paths) == 1)
+            if copies is not None:
+                _draw_copy(picture, faces, copies.path(path, "expressions.png"))
+                if len(paths) == 1 and faces:
+                    _draw_chart(picture, faces, path.name, copies.path(path, "chart.png"))
     if table.row_count and not output.as_json:
         Console().print(table)
     return failed
@@ -204,49 +226,37 @@ def _fill(table: Table, name: str, faces: Sequence[Face]) -> None:
         )
 
 
-def _names_in(out: Path | None, paths: Sequence[Any]) -> dict[Any, Path]:
-    """Where each annotated copy goes: under its own name, with a number where two files share one."""
-    names: dict[Any, Path] = {}
-    taken: set[Path] = set()
-    for path in paths:
-        if out is None:
-            break
-        name, count = out / f"{path.stem}_expressions.png", 1
-        while name in taken:
-            count += 1
-            name = out / f"{path.stem}_{count}_expressions.png"
-        taken.add(name)
-        names[path] = name
-    return names
-
-
-def _draw(picture: Any, faces: Sequence[Face], title: str, path: Path, with_chart: bool) -> None:
+def _draw_copy(picture: Image.Image, faces: Sequence[Face], path: Path) -> None:
     with replacing(path) as temporary:
         annotate(picture, faces).save(temporary, format="PNG")
     messages.print(f"annotated copy: {escape(str(path))}")
-    if with_chart and faces:
-        from fer_lightning import charts  # which takes matplotlib half a second to load
 
-        chart = path.with_name(path.name.replace("_expressions", "_chart"))
-        charts.probabilities(picture, faces[:_CHARTED_FACES], title, chart)
-        messages.print(f"chart: {escape(str(chart))}")
+
+def _draw_chart(picture: Image.Image, faces: Sequence[Face], title: str, path: Path) -> None:
+    from fer_lightning import charts  # which takes matplotlib half a second to load
+
+    charts.probabilities(picture, faces[:_CHARTED_FACES], title, path)
+    messages.print(f"chart: {escape(str(path))}")
 
 
 # ---------------------------------------------------------------------------------------- videos
 
 
-def _read_video(source: Path | int, reader: ExpressionReader, output: _Output, out: Path | None) -> bool:
+def _read_video(source: Path | int, reader: ExpressionReader, output: _Output, copies: _Copies | None) -> bool:
     """Whether it could be read."""
-    name = f"camera {source}" if isinstance(source, int) else str(source)
-    stem = f"camera{source}" if isinstance(source, int) else source.stem
+    name = _name(source)
     smoother = video.Smoother()
     times: list[float] = []
     answers: list[dict[int, list[float]]] = []
     started = time.perf_counter()
     try:
-        with video.VideoSource(source) as frames, _progress() as progress:
+        with contextlib.ExitStack() as opened:
+            frames = opened.enter_context(video.VideoSource(source))
+            progress = opened.enter_context(_progress())
+            copy: video.VideoWriter | None = None
+            if copies is not None:
+                copy = opened.enter_context(video.writing(copies.path(source, "expressions.mp4"), frames.rate))
             task = progress.add_task(escape(name), total=frames.frames)
-            copy = None if out is None else video.VideoWriter(out / f"{stem}_expressions.mp4", frames.rate)
             try:
                 for number, frame in enumerate(frames):
                     seconds = time.perf_counter() - started if isinstance(source, int) else number / frames.rate
@@ -258,19 +268,16 @@ def _read_video(source: Path | int, reader: ExpressionReader, output: _Output, o
                         copy.write(annotate(frame, [read for _, read in followed]))
                     progress.advance(task)
             except KeyboardInterrupt:
-                if not isinstance(source, int):  # a camera has no other end
+                if not isinstance(source, int) or not times:  # a camera has no other end
                     raise
-            finally:
-                if copy is not None:
-                    copy.close()
     except FerError as error:
         _complain(error)
         return False
     rate = len(times) / (time.perf_counter() - started)
     _sum_up(name, times, answers, rate, output)
-    if out is not None:
-        messages.print(f"annotated video: {escape(str(out / f'{stem}_expressions.mp4'))}")
-        _draw_over_time(name, times, answers, out / f"{stem}_over_time.png")
+    if copies is not None:
+        messages.print(f"annotated video: {escape(str(copies.path(source, 'expressions.mp4')))}")
+        _draw_over_time(name, times, answers, copies.path(source, "over_time.png"))
     return True
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from fer_lightning.boxes import Box
 from fer_lightning.bundle import MODEL_FILE, TFLiteModel, shipped_bundle
 from fer_lightning.errors import FerError
 from fer_lightning.faces import Detection, FaceDetector, crop_face
@@ -41,7 +42,7 @@ class Face:
         crop: what the network was shown, uint8 [48, 48].
     """
 
-    box: tuple[float, float, float, float]
+    box: Box
     score: float | None
     probabilities: dict[str, float]
     doubt: str | None
@@ -106,7 +107,7 @@ class ExpressionReader:
 def _face(picture: Image.Image, found: Detection | None, crop: np.ndarray, answer: np.ndarray) -> Face:
     box = (0.0, 0.0, float(picture.width), float(picture.height))
     if found is not None:
-        box = (found.left, found.top, found.right, found.bottom)
+        box = found.box
     probabilities = dict(zip(LABELS, (float(value) for value in answer), strict=True))
     return Face(box, None if found is None else found.score, probabilities, doubt_about(crop), crop)
 
@@ -174,7 +175,7 @@ def _load_checkpoint(path: Path) -> Probabilities:
     from fer_lightning import checkpoint
     from fer_lightning.network import Scale
 
-    network = checkpoint.load_networks([path])
+    network = checkpoint.load([path]).network()
 
     def probabilities(images: np.ndarray) -> np.ndarray:
         with torch.inference_mode():

@@ -130,7 +130,7 @@ def train_ensemble(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
     datamodule: FER2013DataModule = instantiate(cfg.data)
     datamodule.setup()
     evaluator = Evaluator(datamodule, "val", cfg.trainer.accelerator, progress=cfg.trainer.enable_progress_bar)
-    average = checkpoint.load_networks(paths, len(datamodule.class_names))
+    average = checkpoint.load(paths).network(len(datamodule.class_names))
     scores = evaluator.score(ExpressionClassifier(average, class_names=datamodule.class_names))
     accuracies = [metrics["accuracy"] for metrics in found]
     mean, spread = statistics.mean(accuracies), statistics.stdev(accuracies)
@@ -153,7 +153,7 @@ def train_ensemble(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
 def _distillation(cfg: DictConfig, classes: int) -> Distillation | None:
     if cfg.teacher is None:
         return None
-    teacher = checkpoint.load_networks(checkpoint.paths_of(cfg.teacher, "teacher"), classes)
+    teacher = checkpoint.load(checkpoint.paths_of(cfg.teacher, "teacher")).network(classes)
     try:
         return Distillation(teacher, **plain(cfg.distillation))
     except (TypeError, ValueError) as error:

@@ -1,8 +1,9 @@
 """Videos and cameras, frame by frame, with faces followed over time. OpenCV; no torch."""
 
+import contextlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -10,7 +11,9 @@ from typing import Any, Self
 import numpy as np
 from PIL import Image
 
+from fer_lightning.boxes import Box, area, intersection
 from fer_lightning.errors import FerError
+from fer_lightning.files import replacing
 from fer_lightning.labels import LABELS
 from fer_lightning.reader import Face
 
@@ -79,15 +82,27 @@ class VideoSource:
             raise FerError(f"{self._name}: not one frame can be read")
 
 
-class VideoWriter:
-    """Writes RGB frames of one size into an MP4 file.
+@contextlib.contextmanager
+def writing(path: Path, rate: float) -> Iterator["VideoWriter"]:
+    """Write an MP4 file, which is there when the block is done and not when that fails.
 
     Args:
         path: the file.
         rate: frames a second.
+    """
+    with replacing(path) as temporary:
+        writer = VideoWriter(temporary, rate)
+        try:
+            yield writer
+        finally:
+            writer.close()
+
+
+class VideoWriter:
+    """Writes RGB frames of one size; see ``writing``.
 
     Raises:
-        FerError: OpenCV cannot write it.
+        FerError: OpenCV cannot write the file.
     """
 
     def __init__(self, path: Path, rate: float) -> None:
@@ -96,14 +111,12 @@ class VideoWriter:
         self._writer: Any = None
 
     def close(self) -> None:
-        """Finish the file; what was written before can be played."""
         if self._writer is not None:
             self._writer.release()
 
     def write(self, frame: Image.Image) -> None:
         if self._writer is None:
             cv2 = _opencv()
-            self._path.parent.mkdir(parents=True, exist_ok=True)
             self._writer = cv2.VideoWriter(str(self._path), cv2.VideoWriter.fourcc(*"mp4v"), self._rate, frame.size)
             if not self._writer.isOpened():
                 raise FerError(f"OpenCV cannot write {self._path}")
@@ -113,7 +126,7 @@ class VideoWriter:
 @dataclass
 class _Track:
     number: int
-    box: tuple[float, float, float, float]
+    box: Box
     probabilities: np.ndarray
     seen: float
 
@@ -149,13 +162,10 @@ class Smoother:
             track.probabilities = kept * track.probabilities + (1 - kept) * new
             track.box, track.seen = face.box, time
         smoothed = dict(zip(LABELS, track.probabilities.tolist(), strict=True))
-        return track.number, Face(face.box, face.score, smoothed, face.doubt, face.crop)
+        return track.number, replace(face, probabilities=smoothed)
 
 
-def _overlap(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> float:
+def _overlap(one: Box, other: Box) -> float:
     """Intersection over union."""
-    width = min(one[2], other[2]) - max(one[0], other[0])
-    height = min(one[3], other[3]) - max(one[1], other[1])
-    both = max(width, 0.0) * max(height, 0.0)
-    areas = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (one, other))
-    return both / (areas - both)
+    both = intersection(one, other)
+    return both / (area(one) + area(other) - both)

@@ -146,7 +146,7 @@ def test_several_are_averaged(path, content, tmp_path):
     torch.save(content, tmp_path / "other.ckpt")
     networks = [checkpoint.load_network(each)[0] for each in (path, tmp_path / "other.ckpt")]
     images = torch.rand(3, 1, 48, 48)
-    average = checkpoint.load_networks([path, tmp_path / "other.ckpt"])
+    average = checkpoint.load([path, tmp_path / "other.ckpt"]).network()
     expected = sum(network(images).softmax(dim=1) for network in networks) / 2
     torch.testing.assert_close(average(images).softmax(dim=1), expected)
     assert not average.training

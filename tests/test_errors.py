@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import pytest
 from omegaconf import OmegaConf
 
@@ -25,6 +29,20 @@ def test_missing_key_is_one_line(capsys):
     with pytest.raises(SystemExit), exit_on_user_error():
         OmegaConf.create({"ckpt": "???"}).ckpt  # noqa: B018
     assert capsys.readouterr().err.splitlines() == ["error: the configuration is wrong: Missing mandatory value: ckpt"]
+
+
+def test_a_machine_without_a_compiler(tmp_path):
+    script = """
+import torch
+from fer_lightning.errors import exit_on_user_error
+with exit_on_user_error():
+    torch.compile(torch.sin)(torch.ones(2))
+"""
+    env = {**os.environ, "CXX": str(tmp_path / "none"), "TORCHINDUCTOR_CACHE_DIR": str(tmp_path)}
+    process = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, timeout=300)
+    assert process.returncode == 1
+    assert process.stderr.splitlines()[-1].startswith("error: torch cannot compile here, so leave compile= out: ")
+    assert "Traceback" not in process.stderr
 
 
 def test_our_own_mistakes_keep_their_traceback():

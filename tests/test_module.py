@@ -1,3 +1,5 @@
+import shutil
+
 import lightning as L
 import pytest
 import torch
@@ -5,6 +7,7 @@ from hydra.utils import instantiate
 from torch import nn
 
 from fer_lightning.distillation import Distillation
+from fer_lightning.errors import FerError
 from fer_lightning.module import ExpressionClassifier
 from tests.conftest import SHRUNK
 
@@ -129,6 +132,12 @@ def test_a_teacher_is_neither_trained_nor_saved(cfg):
     torch.testing.assert_close(loss, torch.tensor(0.0))  # it answers as its teacher does
 
 
+def test_no_such_mode_to_compile_in(cfg):
+    with pytest.raises(FerError, match=r"compile=fast is no mode of torch\.compile: .*reduce-overhead"):
+        build(cfg, compile="fast")
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
 def test_compiled_training_steps_compute_the_same(cfg):
     torch.manual_seed(0)
     plain = build(cfg).eval()

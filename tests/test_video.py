@@ -1,13 +1,15 @@
 import json
+import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from fer_lightning import video
 from fer_lightning.errors import FerError
 from fer_lightning.labels import LABELS
 from fer_lightning.reader import Face
-from fer_lightning.video import Smoother, VideoSource, VideoWriter
+from fer_lightning.video import Smoother, VideoSource
 from tests.conftest import SKIMAGE, run_command
 
 
@@ -21,13 +23,12 @@ def clip(tmp_path_factory):
     """A second and a half at ten frames a second: a face that moves, and nothing at the end."""
     path = tmp_path_factory.mktemp("video") / "clip.mp4"
     portrait = Image.open(SKIMAGE / "astronaut.png").convert("RGB").crop((100, 0, 400, 300))
-    writer = VideoWriter(path, 10)
-    for number in range(15):
-        frame = Image.new("RGB", (480, 320), (90, 110, 140))
-        if number < 12:
-            frame.paste(portrait, (5 * number, 10))
-        writer.write(frame)
-    writer.close()
+    with video.writing(path, 10) as writer:
+        for number in range(15):
+            frame = Image.new("RGB", (480, 320), (90, 110, 140))
+            if number < 12:
+                frame.paste(portrait, (5 * number, 10))
+            writer.write(frame)
     return path
 
 
@@ -91,6 +92,31 @@ def test_what_is_no_video(tmp_path, bundle, content):
     (line,) = process.stderr.splitlines()
     assert line.startswith("error: ")
     assert "clip.mp4" in line
+
+
+def test_files_of_one_name_get_copies_of_their_own(clip, bundle, tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        shutil.copy(clip, tmp_path / folder / "clip.mp4")
+    words = ("a/clip.mp4", "b/clip.mp4", "a/clip.mp4", "--model", str(bundle), "--json", "--out", "out")
+    process = run_command("fer_lightning.predict", *words, cwd=tmp_path)
+    assert process.returncode == 0, process.stderr
+    assert len(process.stdout.splitlines()) == 30  # what is named twice is read once
+    assert sorted(path.name for path in (tmp_path / "out").glob("*.mp4")) == [
+        "clip_2_expressions.mp4",
+        "clip_expressions.mp4",
+    ]
+
+
+def test_an_interrupted_copy_is_not_left_behind(tmp_path):
+    def half_written() -> None:
+        with video.writing(tmp_path / "copy.mp4", 10) as writer:
+            writer.write(Image.new("RGB", (64, 64)))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        half_written()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_no_such_camera():
