@@ -1,6 +1,7 @@
 """FER2013 as a LightningDataModule: uint8 batches, augmented on the device while training."""
 
 import logging
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -290,17 +291,45 @@ class FER2013DataModule(L.LightningDataModule):
         dataset = FaceDataset(faces or self.faces, rows)
         return DataLoader(dataset, batch_size=self.eval_batch_size, num_workers=self.num_workers, collate_fn=_as_it_is)
 
+    def _shared_loader(self, rows: np.ndarray) -> DataLoader[Batch]:
+        """As ``loader``, of this process's share.
+
+        Every process has as many batches as the others, for they exchange batch-norm's statistics in each, and no
+        row is in two shares, so that none is counted twice.
+
+        Raises:
+            FerError: there are fewer rows than processes.
+        """
+        processes, this = self._processes()
+        if processes == 1:
+            return self.loader(rows)
+        if len(rows) < processes:
+            raise FerError(f"{len(rows)} faces to validate on cannot be shared among {processes} processes")
+        batches = math.ceil(len(rows) / processes / self.eval_batch_size)
+        share = rows[this::processes]
+        return DataLoader(
+            FaceDataset(self.faces, share),
+            batch_sampler=[part.tolist() for part in np.array_split(np.arange(len(share)), batches)],
+            num_workers=self.num_workers,
+            collate_fn=_as_it_is,
+        )
+
+    def _processes(self) -> tuple[int, int]:
+        """How many train together, and which of them this one is."""
+        return (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
+
     def train_dataloader(self) -> DataLoader[Batch]:
         if not len(self._phase_rows):
             raise FerError(self._why_empty("train"))
         dataset: Dataset[Any] = FaceDataset(self.faces, self._phase_rows, self._targets)
         if self.resident:
             dataset = RowDataset(self._phase_rows)
+        processes, this = self._processes()
         # also on one process: its order depends on seed and epoch alone, so that a resumed run repeats it
         sampler: DistributedSampler[Any] = DistributedSampler(
             dataset,
-            num_replicas=self.trainer.world_size if self.trainer else 1,
-            rank=self.trainer.global_rank if self.trainer else 0,
+            num_replicas=processes,
+            rank=this,
             seed=self.shuffle_seed,
         )
         if self.trainer:  # a resumed run fetches its first batch before Lightning says which epoch it is
@@ -318,10 +347,10 @@ class FER2013DataModule(L.LightningDataModule):
         )
 
     def val_dataloader(self) -> DataLoader[Batch]:
-        return self.loader(self.rows("val") if self._phase_val_rows is None else self._phase_val_rows)
+        return self._shared_loader(self.rows("val") if self._phase_val_rows is None else self._phase_val_rows)
 
     def test_dataloader(self) -> DataLoader[Batch]:
-        return self.loader(self.rows("test"))
+        return self._shared_loader(self.rows("test"))
 
     def predict_dataloader(self) -> DataLoader[Batch]:
         """Kaggle's unlabelled test.csv; its labels are ``fer2013.UNKNOWN``."""

@@ -32,28 +32,37 @@ def exit_on_user_error() -> Iterator[None]:
     """
     try:
         yield
-    except FerError as error:
-        _fail(str(error))
     except BrokenPipeError:  # the reader of our output, such as head, has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more at its end
         raise SystemExit(1) from None
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            _fail(f"the disk is full: {error.strerror}: {error.filename or 'while writing'}")
-        if error.errno == errno.EFBIG:
-            _fail(f"a file would grow beyond the limit on file sizes: {error.filename or 'while writing'}")
-        if isinstance(error, _MISPLACED) or error.errno == errno.ENAMETOOLONG:
-            _fail(f"{error.strerror}: {error.filename}")
-        if error.errno == errno.EROFS:
-            _fail(f"the file system is read-only: {error.filename}")
-        raise
     except KeyboardInterrupt as interrupt:
         _fail(str(interrupt) or "interrupted", INTERRUPTED_EXIT_CODE)
     except Exception as error:
-        message = _configuration_mistake(error)
+        message = sentence(error)
         if message is None:
             raise
         _fail(message)
+
+
+def sentence(error: Exception) -> str | None:
+    """What a user is told of ``error``; None where it is our mistake and not theirs."""
+    if isinstance(error, FerError):
+        return str(error)
+    if isinstance(error, OSError):
+        return _system_mistake(error)
+    return _configuration_mistake(error)
+
+
+def _system_mistake(error: OSError) -> str | None:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"the disk is full: {error.strerror}: {error.filename or 'while writing'}"
+    if error.errno == errno.EFBIG:
+        return f"a file would grow beyond the limit on file sizes: {error.filename or 'while writing'}"
+    if isinstance(error, _MISPLACED) or error.errno == errno.ENAMETOOLONG:
+        return f"{error.strerror}: {error.filename}"
+    if error.errno == errno.EROFS:
+        return f"the file system is read-only: {error.filename}"
+    return None
 
 
 def _configuration_mistake(error: Exception) -> str | None:

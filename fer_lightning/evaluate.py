@@ -13,6 +13,7 @@ import numpy as np
 import yaml
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
@@ -71,6 +72,7 @@ class Evaluator:
         trainer = L.Trainer(
             accelerator=self._accelerator,
             devices=1,
+            plugins=[LightningEnvironment()],  # one process, also where SLURM or torchrun started several
             logger=False,
             enable_checkpointing=False,
             enable_progress_bar=self._progress,

@@ -25,7 +25,7 @@ from typing import IO, Any, cast
 import numpy as np
 
 from fer_lightning.errors import FerError
-from fer_lightning.files import replacing
+from fer_lightning.files import locked, replacing
 from fer_lightning.labels import NUM_CLASSES
 from fer_lightning.preprocessing import IMAGE_SIZE, MAX_PIXEL, PIXELS
 
@@ -113,8 +113,8 @@ def load(path: Path) -> Faces:
     """Read one of Kaggle's files, from its cache where that is fresh and whole.
 
     The cache is keyed by the file's size and modification time, lies beside the file (or in the
-    user's cache folder where that is read-only) and appears there by a rename, so that processes
-    that build it at once do not disturb each other.
+    user's cache folder where that is read-only) and appears there by a rename. Of processes that need
+    it at once, one builds it and the others wait.
 
     Raises:
         FerError: the file is malformed; the text names file, row and reason. Nothing is cached then.
@@ -127,11 +127,14 @@ def load(path: Path) -> Faces:
             return _faces(records, path)
     for place in places:
         try:
-            _build_cache(path, place, key)
+            with locked(place):
+                records = _read_cache(place, key)  # of another process, which began to build it before
+                if records is None:
+                    _build_cache(path, place, key)
+                    records = _read_cache(place, key)
         except OSError as error:
             log.info("cannot write the cache %s: %s", place, error.strerror)
             continue
-        records = _read_cache(place, key)
         if records is not None:
             return _faces(records, path)
     log.warning("no place for a cache of %s: it is parsed anew, in memory, by every run", path)

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 
 def write_text(path: Path, text: str) -> None:
     """Write ``text``, whole or not at all."""
@@ -25,6 +27,25 @@ def copy(source: Path, target: Path) -> None:
     """Copy a file, whole or not at all."""
     with replacing(target) as temporary:
         shutil.copyfile(source, temporary)
+
+
+@contextlib.contextmanager
+def locked(path: Path, wait: float = -1) -> Iterator[None]:
+    """Keep other processes that lock the same path out while the block runs; the lock ends with the process.
+
+    The lock is a hidden file beside ``path``, which stays there.
+
+    Args:
+        path: a file or a folder, which need not exist.
+        wait: seconds to wait for another process to end; -1 waits for ever.
+
+    Raises:
+        filelock.Timeout: another process did not end in time.
+        OSError: the folder cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_name(f".{path.name}.lock"), timeout=wait):
+        yield
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
-from torchmetrics import ClasswiseWrapper, MetricCollection
+from torchmetrics import ClasswiseWrapper, MeanMetric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
 from fer_lightning.datamodule import Batch
@@ -103,6 +103,7 @@ class ExpressionClassifier(L.LightningModule):
         self.train_accuracy = accuracy.clone()
         self.val_scores = scores.clone(prefix="val_")
         self.test_scores = scores.clone(prefix="test_")
+        self.val_loss, self.test_loss = MeanMetric(), MeanMetric()
 
     def forward(self, images: Tensor) -> Tensor:
         """uint8 [B, 1, 48, 48] -> float32 logits [B, classes]."""
@@ -153,22 +154,23 @@ class ExpressionClassifier(L.LightningModule):
             features = layer(features)
         return features, last(features).float()
 
-    def _score(self, batch: Batch, stage: str, scores: MetricCollection) -> None:
+    def _score(self, batch: Batch, loss: MeanMetric, scores: MetricCollection) -> None:
         images, labels = batch
         logits = self(images)
         scores.update(logits, labels)
-        loss = F.cross_entropy(logits, labels)
-        self.log(f"{stage}_loss", loss, prog_bar=True, batch_size=len(labels), sync_dist=True)
+        loss.update(F.cross_entropy(logits, labels), weight=len(labels))  # processes may hold unequal shares
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        self._score(batch, "val", self.val_scores)
+        self._score(batch, self.val_loss, self.val_scores)
+        self.log("val_loss", self.val_loss, prog_bar=True)
 
     def on_validation_epoch_end(self) -> None:
         self._log_scores(self.val_scores)
         self._validated = True
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
-        self._score(batch, "test", self.test_scores)
+        self._score(batch, self.test_loss, self.test_scores)
+        self.log("test_loss", self.test_loss, prog_bar=True)
 
     def on_test_epoch_end(self) -> None:
         self._log_scores(self.test_scores)

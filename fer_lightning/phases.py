@@ -20,9 +20,12 @@ from omegaconf import DictConfig
 
 from fer_lightning import checkpoint, files
 from fer_lightning.callbacks.epoch_seed import EpochSeed
+from fer_lightning.callbacks.finite_loss import FiniteLoss
 from fer_lightning.callbacks.hard_examples import HardExampleMining, NoHardExamples
 from fer_lightning.callbacks.history import History
+from fer_lightning.checkpoint_io import KeepingCheckpointIO, newest
 from fer_lightning.datamodule import FER2013DataModule
+from fer_lightning.distributed import is_first
 from fer_lightning.errors import FerError
 from fer_lightning.interrupts import raising_keyboard_interrupt
 from fer_lightning.module import ExpressionClassifier
@@ -153,7 +156,7 @@ def run_phases(
     result in ``done.json``; one that was interrupted goes on from its last checkpoint.
 
     Args:
-        evaluate: gives the scores of ``module`` on the val split.
+        evaluate: gives the scores of ``module`` on the val split; of several processes the first calls it.
 
     Raises:
         KeyboardInterrupt: on Ctrl-C, with a text that says how to go on.
@@ -169,9 +172,10 @@ def run_phases(
         else:
             log.info("phase %d of %d, %s: %s", index + 1, len(phases), name, phase.in_words())
             result = _fit(cfg, index, name, phase, module, datamodule, folder)
-            files.write_json(done, asdict(result))
+            if is_first():
+                files.write_json(done, asdict(result))
         _carry(module, folder, result)
-        if not result.scores:
+        if is_first() and not result.scores:
             result.scores = evaluate()
             files.write_json(done, asdict(result))
         yield result
@@ -187,7 +191,7 @@ def _fit(
     folder: Path,
 ) -> PhaseResult:
     history = History()
-    callbacks: list[L.Callback] = [history, EpochSeed(cfg.seed, index)]
+    callbacks: list[L.Callback] = [FiniteLoss(), history, EpochSeed(cfg.seed, index)]
     if phase.source == "hard":
         callbacks.append(HardExampleMining(phase.holdout))
     last = checkpoint_path(folder, "last")
@@ -206,11 +210,13 @@ def _fit(
     for key, callback in cfg.callbacks.items():
         if callback is not None and not switched_off.get(key):
             callbacks.append(instantiate(callback, **filled_in.get(key, {})))
-    caps = [phase.epochs, cfg.trainer.max_epochs, _stopped_after(last, phase)]
+    saved = newest(last.parent)
+    caps = [phase.epochs, cfg.trainer.max_epochs, None if saved is None else _stopped_after(saved[1], phase)]
     trainer = make_trainer(
         cfg.trainer,
         max_epochs=min(cap for cap in caps if cap is not None),
         callbacks=callbacks,
+        plugins=[KeepingCheckpointIO(), *(plain(cfg.trainer)["plugins"] or [])],
         logger=[make_logger(logger, folder) for logger in cfg.logger.values() if logger is not None],
         default_root_dir=str(folder),
     )
@@ -219,7 +225,7 @@ def _fit(
     try:
         with raising_keyboard_interrupt(trainer):
             trainer.fit(
-                module, datamodule=datamodule, ckpt_path=str(last) if last.is_file() else None, weights_only=True
+                module, datamodule=datamodule, ckpt_path=None if saved is None else str(saved[0]), weights_only=True
             )
     except NoHardExamples:
         log.warning("phase %s is skipped: there are no hard examples, or too few for its holdout", name)
@@ -229,7 +235,8 @@ def _fit(
             f"stopped in phase {name} after {len(history.epochs)} whole epochs; go on with: "
             f"python -m fer_lightning.train resume={folder.parent.parent}"
         ) from None
-    if cfg.trainer.enable_checkpointing and not cfg.trainer.fast_dev_run and not last.is_file():
+    wrote_none = trainer.strategy.broadcast(not last.is_file())  # else a slower process might see the others' new one
+    if cfg.trainer.enable_checkpointing and not cfg.trainer.fast_dev_run and wrote_none:
         trainer.save_checkpoint(last)  # trainer.max_steps and max_time can end a phase within its first epoch
     best = getattr(trainer.checkpoint_callback, "best_model_score", None)
     return PhaseResult(
@@ -242,14 +249,12 @@ def _fit(
     )
 
 
-def _stopped_after(last: Path, phase: Phase) -> int | None:
-    """Epochs that the phase had trained when early stopping ended it, where its last checkpoint says that.
+def _stopped_after(saved: dict[str, Any], phase: Phase) -> int | None:
+    """Epochs that the phase had trained when early stopping ended it, where its checkpoint ``saved`` says that.
 
     Lightning would train one more each time such a checkpoint is resumed.
     """
-    if not last.is_file():
-        return None
-    states = checkpoint.read(last)["callbacks"]
+    states = saved["callbacks"]
     stopped = any(
         name.startswith("EarlyStopping") and state["stopped_epoch"] and state["wait_count"] >= phase.patience
         for name, state in states.items()

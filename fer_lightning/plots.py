@@ -1,6 +1,6 @@
 """Pictures that people look at, in one style, safe for the colour-blind."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -250,3 +250,58 @@ def size_latency_accuracy(files: Sequence[tuple[str, float, float, float]], path
         axes[0].invert_yaxis()
         figure.tight_layout()
         save(figure, path)
+
+
+def sweep(values: Sequence[Mapping[str, str]], accuracies: Sequence[float], path: Path) -> None:
+    """Accuracy of a sweep's runs over the one or two numbers that differ between them; bars where no number does.
+
+    Args:
+        values: what each run was given, by key, for the keys that differ.
+        accuracies: of the runs, 0..1; those that are NaN are marked by a cross.
+        path: where the PNG goes.
+    """
+    keys = [key for key in values[0] if all(_as_number(run.get(key)) is not None for run in values)][:2]
+    scores = 100 * np.array(accuracies)
+    done = ~np.isnan(scores)
+    with plt.rc_context(STYLE):
+        if not keys:
+            figure, axes = plt.subplots(figsize=(8, 1.5 + 0.35 * len(values)))
+            bars = axes.barh(range(len(values)), np.nan_to_num(scores), color=BLUE)
+            axes.bar_label(bars, labels=[f"{score:.1f}" if score == score else "failed" for score in scores], padding=3)
+            axes.set_yticks(range(len(values)), [" ".join(f"{k}={v}" for k, v in run.items()) for run in values])
+            axes.invert_yaxis()
+            axes.set_xlabel("accuracy on the val split, %")
+            save(figure, path)
+            return
+        figure, axes = plt.subplots(figsize=(8, 5))
+        places = [np.array([_as_number(run[key]) for run in values], float) for key in keys]
+        across, up = places[0], places[1] if len(keys) > 1 else scores
+        if len(keys) > 1:
+            points = axes.scatter(across[done], up[done], c=scores[done], cmap="viridis", s=120)
+            figure.colorbar(points, label="accuracy on the val split, %")
+            axes.scatter(across[~done], up[~done], color=GREY, marker="x", label="failed")
+            for x, y, score in zip(across[done], up[done], scores[done], strict=True):
+                axes.annotate(f"{score:.1f}", (x, y), xytext=(0, 9), textcoords="offset points", ha="center")
+        else:
+            axes.scatter(across[done], scores[done], color=BLUE, s=60)
+            low = np.nanmin(scores) if done.any() else 0
+            axes.scatter(across[~done], np.full((~done).sum(), low), color=GREY, marker="x", label="failed")
+        for scale, numbers in ((axes.set_xscale, across), (axes.set_yscale, up))[: len(keys)]:
+            if numbers.min() > 0 and numbers.max() >= 5 * numbers.min():
+                scale("log")
+        axes.margins(0.12)
+        axes.set_xlabel(keys[0])
+        axes.set_ylabel(keys[1] if len(keys) > 1 else "accuracy on the val split, %")
+        axes.set_title(
+            f"{len(values)} runs, the best {np.nanmax(scores):.1f} %" if done.any() else "no run has a score"
+        )
+        if not done.all():
+            axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12))
+        save(figure, path)
+
+
+def _as_number(text: str | None) -> float | None:
+    try:
+        return float(text or "")
+    except ValueError:
+        return None

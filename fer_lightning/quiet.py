@@ -21,6 +21,8 @@ def quiet_libraries() -> None:
     )
     # resuming a run writes where it wrote before, on purpose
     warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty.*")
+    # torchmetrics has summed the scores over all processes before they are logged
+    warnings.filterwarnings("ignore", message=".*It is recommended to use `self.log.*sync_dist=True.*")
     # Lightning 2.6 on newer releases of torch
     warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.*")
     # TensorBoard's own sign that TensorFlow is not to be loaded: saves seconds and a page of messages

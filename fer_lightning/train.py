@@ -1,9 +1,12 @@
 """python -m fer_lightning.train: train the phases, evaluate before and after, draw."""
 
+import contextlib
 import copy
 import json
 import logging
+import math
 import statistics
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,14 +14,18 @@ from typing import Any
 import hydra
 import lightning as L
 import torch
+from filelock import Timeout
+from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from fer_lightning import checkpoint, files, plots, report, settings
+from fer_lightning import checkpoint, files, plots, report, settings, sweep
 from fer_lightning.conclusion import log_conclusion
 from fer_lightning.datamodule import FER2013DataModule
 from fer_lightning.distillation import Distillation
+from fer_lightning.distributed import is_first, is_launched_from_outside
 from fer_lightning.errors import FerError, exit_on_user_error
 from fer_lightning.evaluate import Evaluator
 from fer_lightning.module import ExpressionClassifier
@@ -55,7 +62,7 @@ def train(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
 
     Returns:
         The content of metrics.json: ``phases``, a list with name, epochs, examples and scores, and the
-        final scores (``metrics.score``).
+        final scores (``metrics.score``). Of several processes the first has it, the others have nothing.
 
     Raises:
         FerError: what the user can mend.
@@ -92,8 +99,10 @@ def train(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
     results = []
     for result in run_phases(cfg, module, datamodule, run_dir, lambda: evaluator.score(module)):
         results.append(result)
-        if len(results) < len(phases):  # the last one's line comes with the final scores
+        if is_first() and len(results) < len(phases):  # the last one's line comes with the final scores
             report.print_phases([report.phase_entry(r) for r in results], datamodule.faces.name)
+    if not is_first():
+        return {}
     return _conclude(cfg, module, datamodule, evaluator, results, run_dir)
 
 
@@ -125,6 +134,8 @@ def train_ensemble(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
                 raise KeyboardInterrupt(
                     f"stopped in member {index + 1}; go on with: python -m fer_lightning.train resume={run_dir}"
                 ) from None
+    if not is_first():
+        return {}
     found = [json.loads((folder / "metrics.json").read_text()) for folder in folders]
     paths = [folder / str(metrics["checkpoint"]) for folder, metrics in zip(folders, found, strict=True)]
     datamodule: FER2013DataModule = instantiate(cfg.data)
@@ -246,27 +257,75 @@ def _refuse_other_overrides() -> None:
         )
 
 
-@hydra.main(version_base="1.3", config_path="pkg://fer_lightning.conf", config_name="train")
-def main(cfg: DictConfig) -> float:
-    quiet_libraries()
-    with exit_on_user_error():
-        run_dir = Path(HydraConfig.get().runtime.output_dir if cfg.resume is None else cfg.resume).absolute()
-        if cfg.resume is None:
-            settings.save(cfg, HydraConfig.get().runtime.choices, run_dir)
-        else:
+def _check_processes(cfg: DictConfig, hydra_config: HydraConf) -> None:
+    """Raises FerError where several processes of this command would not work on one run."""
+    if hydra_config.mode == RunMode.MULTIRUN and not is_launched_from_outside() and _wants_several(cfg.trainer):
+        raise FerError(
+            "a sweep cannot start several processes for each run, which would repeat the whole sweep: take "
+            "trainer.devices=1 and a launcher (hydra/launcher=joblib), or start the sweep with torchrun"
+        )
+    if is_launched_from_outside() and hydra_config.mode == RunMode.RUN and cfg.resume is None:
+        named = any(word.startswith("hydra.run.dir=") for word in hydra_config.overrides.hydra)
+        if not named:
+            raise FerError("name hydra.run.dir=RUN_DIR, so that all processes work on one run")
+
+
+def _wants_several(trainer: DictConfig) -> bool:
+    devices = trainer.devices
+    if devices in ("auto", -1, "-1"):
+        return trainer.accelerator in ("auto", "gpu", "cuda") and torch.cuda.device_count() > 1
+    return (len(devices) if isinstance(devices, ListConfig) else int(devices)) > 1
+
+
+@contextlib.contextmanager
+def _alone_in(run_dir: Path) -> Iterator[None]:
+    """Keep a second command out of a run's directory.
+
+    Raises:
+        FerError: another one works there.
+    """
+    if not is_first():  # the first process of this command has locked it for all
+        yield
+        return
+    try:
+        with files.locked(run_dir / "run", wait=0):
+            yield
+    except Timeout:
+        raise FerError(f"another process trains in {run_dir}; wait for its end, or stop it") from None
+
+
+def _main(cfg: DictConfig) -> float:
+    hydra_config = HydraConfig.get()
+    _check_processes(cfg, hydra_config)
+    run_dir = Path(hydra_config.runtime.output_dir if cfg.resume is None else cfg.resume).absolute()
+    if not is_first():
+        logging.disable(logging.WARNING)  # the first process says it
+    with _alone_in(run_dir):
+        if cfg.resume is not None:
             _refuse_other_overrides()
             moved_to = cfg.data.get("dir")
-            given = any(word.startswith("data.dir=") for word in HydraConfig.get().overrides.task)
+            given = any(word.startswith("data.dir=") for word in hydra_config.overrides.task)
             cfg = settings.load(run_dir)
             if given:
                 cfg.data.dir = moved_to
+        elif is_first():
+            settings.save(cfg, hydra_config.runtime.choices, run_dir)
         run = train if cfg.members == 1 else train_ensemble
         try:
-            return run(cfg, run_dir)["accuracy"]
+            return run(cfg, run_dir).get("accuracy", math.nan)
         except KeyboardInterrupt as interrupt:
             raise KeyboardInterrupt(
                 str(interrupt) or f"stopped; go on with: python -m fer_lightning.train resume={run_dir}"
             ) from None
+
+
+@hydra.main(version_base="1.3", config_path="pkg://fer_lightning.conf", config_name="train")
+def main(cfg: DictConfig) -> float:
+    quiet_libraries()
+    with exit_on_user_error():
+        if HydraConfig.get().mode == RunMode.MULTIRUN:
+            return sweep.attempt(lambda: _main(cfg), Path(HydraConfig.get().runtime.output_dir))
+        return _main(cfg)
 
 
 if __name__ == "__main__":

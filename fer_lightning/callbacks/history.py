@@ -12,7 +12,7 @@ SCORES = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "val_macro
 class History(L.Callback):
     """Collects a dictionary of plain numbers each epoch: ``SCORES``, lr, images_per_second and seconds.
 
-    The rate counts the training batches of this process, without validation and checkpoints; the seconds
+    The rate counts the training batches of all processes, without validation and checkpoints; the seconds
     are the epoch's, with its validation.
     """
 
@@ -33,7 +33,7 @@ class History(L.Callback):
         batch: tuple[Tensor, Tensor],
         batch_idx: int,
     ) -> None:
-        self._images += len(batch[0])
+        self._images += len(batch[0]) * trainer.world_size
         self._seconds = time.perf_counter() - self._started
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:

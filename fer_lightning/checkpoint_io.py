@@ -1,0 +1,49 @@
+"""Checkpoints written so that a run can always go on: aside, then renamed, with the one before kept."""
+
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
+
+from fer_lightning import checkpoint, files
+from fer_lightning.errors import FerError
+
+log = logging.getLogger(__name__)
+
+RESUMED = "last.ckpt"  # what an interrupted phase goes on from, so that its predecessor is kept
+_PREDECESSOR = "before_last.ckpt"
+
+
+class KeepingCheckpointIO(TorchCheckpointIO):
+    """Lightning's, but for its writing: onto the disk before the rename, and what ``last.ckpt`` was is kept."""
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | os.PathLike[str], storage_options: Any = None
+    ) -> None:
+        target = Path(path)
+        with files.replacing(target) as temporary:
+            with temporary.open("wb") as file:
+                torch.save(checkpoint, file)
+                file.flush()
+                os.fsync(file.fileno())
+            if target.name == RESUMED and target.is_file():
+                target.replace(target.with_name(_PREDECESSOR))
+
+
+def newest(folder: Path) -> tuple[Path, dict[str, Any]] | None:
+    """The last checkpoint in ``folder`` that can be read, and its content; None where there is none.
+
+    A damaged one is named in a warning, and the one before is taken.
+    """
+    for name in (RESUMED, _PREDECESSOR):
+        path = folder / name
+        if not path.is_file():
+            continue
+        try:
+            return path, checkpoint.read(path)
+        except FerError as error:
+            log.warning("%s; going on from what was saved before it", error)
+    return None
