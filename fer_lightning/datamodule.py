@@ -1,8 +1,9 @@
 """FER2013 as a LightningDataModule: uint8 batches, augmented on the device while training."""
 
+import itertools
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -70,6 +71,36 @@ class RowDataset(Dataset[Tensor]):
 
     def __getitems__(self, positions: list[int]) -> Tensor:
         return torch.from_numpy(self.rows[positions])
+
+
+class _Order(DistributedSampler[Any]):
+    """Of the examples; ``start`` of them are passed over, once."""
+
+    start = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        first, self.start = self.start, 0
+        return itertools.islice(super().__iter__(), first, None)
+
+
+class ResumableLoader(DataLoader[Batch]):
+    """A loader whose state, which Lightning keeps in checkpoints, says how many batches of an epoch it has given."""
+
+    _given = _passed_over = 0
+
+    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
+        self._given, self._passed_over = self._passed_over, 0
+        if isinstance(self.sampler, _Order) and self.batch_size is not None:
+            self.sampler.start = self._given * self.batch_size
+        for batch in super().__iter__():
+            self._given += 1
+            yield batch
+
+    def state_dict(self) -> dict[str, int]:
+        return {"batches": self._given % len(self)}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        self._passed_over = state["batches"]
 
 
 def _as_it_is(batch: Any) -> Any:
@@ -326,7 +357,7 @@ class FER2013DataModule(L.LightningDataModule):
             dataset = RowDataset(self._phase_rows)
         processes, this = self._processes()
         # also on one process: its order depends on seed and epoch alone, so that a resumed run repeats it
-        sampler: DistributedSampler[Any] = DistributedSampler(
+        sampler = _Order(
             dataset,
             num_replicas=processes,
             rank=this,
@@ -334,7 +365,7 @@ class FER2013DataModule(L.LightningDataModule):
         )
         if self.trainer:  # a resumed run fetches its first batch before Lightning says which epoch it is
             sampler.set_epoch(self.trainer.current_epoch)
-        return DataLoader(
+        return ResumableLoader(
             dataset,
             batch_size=self.batch_size,
             sampler=sampler,

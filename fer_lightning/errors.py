@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 
 INTERRUPTED_EXIT_CODE = 130  # the shell's convention for a process ended by Ctrl-C
+TERMINATED_EXIT_CODE = 143  # and by SIGTERM
 
 
 _MISPLACED = (PermissionError, FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError)
@@ -14,6 +15,10 @@ _MISPLACED = (PermissionError, FileNotFoundError, FileExistsError, NotADirectory
 
 class FerError(Exception):
     """A mistake that the user can mend; its text is the whole message, shown without a traceback."""
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, which asks for the same as Ctrl-C."""
 
 
 def _fail(message: str, code: int = 1) -> None:
@@ -28,7 +33,7 @@ def exit_on_user_error() -> Iterator[None]:
     Anything else keeps its traceback: it is our mistake and a report needs it.
 
     Raises:
-        SystemExit: 1 after an error, 130 after Ctrl-C.
+        SystemExit: 1 after an error, 130 after Ctrl-C, 143 after SIGTERM.
     """
     try:
         yield
@@ -36,7 +41,8 @@ def exit_on_user_error() -> Iterator[None]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more at its end
         raise SystemExit(1) from None
     except KeyboardInterrupt as interrupt:
-        _fail(str(interrupt) or "interrupted", INTERRUPTED_EXIT_CODE)
+        code = TERMINATED_EXIT_CODE if isinstance(interrupt, Terminated) else INTERRUPTED_EXIT_CODE
+        _fail(str(interrupt) or "interrupted", code)
     except Exception as error:
         message = sentence(error)
         if message is None:

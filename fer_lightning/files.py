@@ -33,7 +33,8 @@ def copy(source: Path, target: Path) -> None:
 def locked(path: Path, wait: float = -1) -> Iterator[None]:
     """Keep other processes that lock the same path out while the block runs; the lock ends with the process.
 
-    The lock is a hidden file beside ``path``, which stays there.
+    The lock is a hidden file beside ``path``. It is removed in the end, so one that waited can find itself
+    with another that came later: what the block makes, it has to look for first, and to put there by a rename.
 
     Args:
         path: a file or a folder, which need not exist.
@@ -44,8 +45,12 @@ def locked(path: Path, wait: float = -1) -> Iterator[None]:
         OSError: the folder cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_name(f".{path.name}.lock"), timeout=wait):
-        yield
+    lock = path.with_name(f".{path.name}.lock")
+    with FileLock(lock, timeout=wait):
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

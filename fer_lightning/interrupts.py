@@ -1,4 +1,4 @@
-"""Ctrl-C while a Trainer works."""
+"""Ctrl-C and SIGTERM while a Trainer works."""
 
 import contextlib
 import signal
@@ -6,19 +6,27 @@ from collections.abc import Iterator
 
 import lightning as L
 
+from fer_lightning.errors import Terminated
+
 
 @contextlib.contextmanager
 def raising_keyboard_interrupt(trainer: L.Trainer) -> Iterator[None]:
     """Give the caller its KeyboardInterrupt back.
 
     Lightning shuts down in good order on Ctrl-C, but then leaves the process by ``sys.exit(1)`` and
-    leaves SIGINT ignored.
+    leaves SIGINT ignored. SIGTERM it minds only between some of a Trainer's steps.
+
+    Raises:
+        KeyboardInterrupt: after Ctrl-C.
+        Terminated: after SIGTERM.
     """
     handler = signal.getsignal(signal.SIGINT)
     try:
         yield
     except SystemExit:
-        if trainer.interrupted:
-            signal.signal(signal.SIGINT, handler)
-            raise KeyboardInterrupt from None
-        raise
+        if not trainer.interrupted:
+            raise
+        signal.signal(signal.SIGINT, handler)
+        raise (Terminated if trainer.received_sigterm else KeyboardInterrupt) from None
+    if trainer.received_sigterm:
+        raise Terminated

@@ -21,6 +21,7 @@ from omegaconf import DictConfig
 from fer_lightning import checkpoint, files
 from fer_lightning.callbacks.epoch_seed import EpochSeed
 from fer_lightning.callbacks.finite_loss import FiniteLoss
+from fer_lightning.callbacks.graceful_stop import GracefulStop
 from fer_lightning.callbacks.hard_examples import HardExampleMining, NoHardExamples
 from fer_lightning.callbacks.history import History
 from fer_lightning.checkpoint_io import KeepingCheckpointIO, newest
@@ -195,6 +196,9 @@ def _fit(
     if phase.source == "hard":
         callbacks.append(HardExampleMining(phase.holdout))
     last = checkpoint_path(folder, "last")
+    graceful_stop = GracefulStop(last)
+    if cfg.trainer.enable_checkpointing:
+        callbacks.append(graceful_stop)
     checkpoints = {"dirpath": str(last.parent)}
     filled_in: dict[str, dict[str, Any]] = {
         "early_stopping": {"patience": phase.patience},
@@ -230,14 +234,17 @@ def _fit(
     except NoHardExamples:
         log.warning("phase %s is skipped: there are no hard examples, or too few for its holdout", name)
         return PhaseResult(name, phase)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(
+    except KeyboardInterrupt as interrupt:
+        kind = KeyboardInterrupt if graceful_stop.interrupted else type(interrupt)
+        raise kind(
             f"stopped in phase {name} after {len(history.epochs)} whole epochs; go on with: "
             f"python -m fer_lightning.train resume={folder.parent.parent}"
         ) from None
     wrote_none = trainer.strategy.broadcast(not last.is_file())  # else a slower process might see the others' new one
     if cfg.trainer.enable_checkpointing and not cfg.trainer.fast_dev_run and wrote_none:
-        trainer.save_checkpoint(last)  # trainer.max_steps and max_time can end a phase within its first epoch
+        trainer.save_checkpoint(
+            last, weights_only=False
+        )  # trainer.max_steps and max_time can end a phase within its first epoch
     best = getattr(trainer.checkpoint_callback, "best_model_score", None)
     return PhaseResult(
         name,

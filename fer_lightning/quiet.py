@@ -13,6 +13,8 @@ def quiet_libraries() -> None:
     """Silence advice that does not apply here; warnings that a user can act on stay."""
     # "GPU available: False", advice on cloud loggers: repeated by each Trainer, and there are many
     logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
+    # that SIGTERM came: we say how to go on
+    logging.getLogger("lightning.pytorch.trainer.connectors.signal_connector").setLevel(logging.WARNING)
     # a batch is one gather from mapped memory: loader workers would cost more than they save
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     # small runs (the demo, the tests) have fewer steps than the logging interval
@@ -23,6 +25,8 @@ def quiet_libraries() -> None:
     warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty.*")
     # torchmetrics has summed the scores over all processes before they are logged
     warnings.filterwarnings("ignore", message=".*It is recommended to use `self.log.*sync_dist=True.*")
+    # a loss that is no number ends the run with a sentence of ours
+    warnings.filterwarnings("ignore", message=".*Encountered `nan` values in tensor.*")
     # Lightning 2.6 on newer releases of torch
     warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.*")
     # TensorBoard's own sign that TensorFlow is not to be loaded: saves seconds and a page of messages

@@ -130,8 +130,8 @@ def train_ensemble(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
             log.info("member %d of %d, seed %d", index + 1, cfg.members, member.seed)
             try:
                 train(member, folder)
-            except KeyboardInterrupt:
-                raise KeyboardInterrupt(
+            except KeyboardInterrupt as interrupt:
+                raise type(interrupt)(
                     f"stopped in member {index + 1}; go on with: python -m fer_lightning.train resume={run_dir}"
                 ) from None
     if not is_first():
@@ -314,7 +314,7 @@ def _main(cfg: DictConfig) -> float:
         try:
             return run(cfg, run_dir).get("accuracy", math.nan)
         except KeyboardInterrupt as interrupt:
-            raise KeyboardInterrupt(
+            raise type(interrupt)(
                 str(interrupt) or f"stopped; go on with: python -m fer_lightning.train resume={run_dir}"
             ) from None
 

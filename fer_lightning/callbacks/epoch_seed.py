@@ -1,5 +1,7 @@
 """Random draws that depend on seed, phase and epoch alone."""
 
+from typing import Any
+
 import lightning as L
 import numpy as np
 import torch
@@ -9,7 +11,8 @@ class EpochSeed(L.Callback):
     """Seed torch at each epoch's start, so that a resumed run draws what an unbroken one would have.
 
     Dropout and augmentation draw from torch's generator, on the device; the order of the examples
-    comes from the sampler's own seed and epoch.
+    comes from the sampler's own seed and epoch. A phase that was stopped within an epoch goes on with the
+    generators' states.
 
     Args:
         seed: the run's.
@@ -19,7 +22,21 @@ class EpochSeed(L.Callback):
     def __init__(self, seed: int, phase: int) -> None:
         self.seed = seed
         self.phase = phase
+        self._states: list[torch.Tensor] = []
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         entropy = (self.seed, self.phase, trainer.current_epoch, trainer.global_rank)
         torch.manual_seed(int(np.random.SeedSequence(entropy).generate_state(1)[0]))
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if trainer.fit_loop.restarted_mid_epoch and self._states:
+            torch.set_rng_state(self._states[0])
+            if torch.cuda.is_available():
+                torch.cuda.set_rng_state_all(self._states[1:])
+
+    def state_dict(self) -> dict[str, Any]:
+        devices = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+        return {"generators": [torch.get_rng_state(), *devices]}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._states = state_dict["generators"]

@@ -21,6 +21,9 @@ class History(L.Callback):
         self._images = 0
         self._started = self._seconds = 0.0
 
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._started = time.perf_counter()  # where a phase goes on within an epoch, that does not start anew
+
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self._images = 0
         self._started = time.perf_counter()

@@ -22,7 +22,13 @@ class ProgressiveResizing(L.Callback):
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self._full = trainer.datamodule.augment.size  # type: ignore[attr-defined]
 
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._resize(trainer)  # where a phase goes on within an epoch, that does not start anew
+
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._resize(trainer)
+
+    def _resize(self, trainer: L.Trainer) -> None:
         assert trainer.max_epochs is not None  # phases always give it
         small = trainer.current_epoch < self.until * trainer.max_epochs
         trainer.datamodule.augment.size = self.size if small else self._full  # type: ignore[attr-defined]

@@ -1,0 +1,111 @@
+"""python -m tests.soak [--kills N]: end a training run at random moments, and compare it with an unbroken one.
+
+By SIGKILL, SIGTERM or Ctrl-C, as it comes.
+
+make soak does so twenty times; the tests, three times.
+"""
+
+import argparse
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+
+from fer_lightning.checkpoint import read
+from tests.conftest import SHRUNK
+
+# every phase, early stopping and the moving average, some epochs each
+TRAINING = (
+    *SHRUNK,
+    "+experiment=hard_mining",
+    "callbacks=long",
+    "callbacks.weight_averaging.decay=0.9",
+    "phases.baseline.epochs=4",
+    "phases.hard_examples.epochs=3",
+    "phases.balance.epochs=4",
+    "data.batch_size=4",  # epochs of many batches, so that most signals come within one
+)
+SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+
+
+def command(run_dir: Path) -> list[str]:
+    """What goes on with ``run_dir``, or begins it."""
+    words = [f"resume={run_dir}"] if (run_dir / "run.yaml").is_file() else [*TRAINING, f"hydra.run.dir={run_dir}"]
+    return [sys.executable, "-m", "fer_lightning.train", *words]
+
+
+def finish(run_dir: Path) -> float:
+    """Run to the end; the seconds that it took.
+
+    Raises:
+        AssertionError: the command failed.
+    """
+    started = time.monotonic()
+    process = subprocess.run(command(run_dir), cwd=run_dir.parent, capture_output=True, text=True, timeout=600)
+    assert process.returncode == 0, process.stderr
+    return time.monotonic() - started
+
+
+def end(run_dir: Path, seconds: float, by: signal.Signals) -> None:
+    """Run for ``seconds``, then send the signal."""
+    process = subprocess.Popen(
+        command(run_dir), cwd=run_dir.parent, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        process.wait(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        process.send_signal(by)
+        process.wait(timeout=60)
+
+
+def weights(run_dir: Path) -> dict[str, torch.Tensor]:
+    return read(run_dir / "checkpoints" / "last.ckpt")["state_dict"]
+
+
+def survive(folder: Path, kills: int, seed: int) -> list[str]:
+    """Compare a run that was ended so many times with one that was not; the signals, and their seconds.
+
+    Raises:
+        AssertionError: the weights differ in any bit.
+    """
+    unbroken, broken = folder / "unbroken", folder / "broken"
+    whole = finish(unbroken)
+    draw = random.Random(seed)
+    sent = []
+    for _ in range(kills):
+        if (broken / "metrics.json").is_file():  # it came to its end: once more from the start
+            compare(unbroken, broken)
+            broken = broken.with_name(f"{broken.name}_again")
+        # a resumed run takes about as long to start as the unbroken one did
+        seconds, by = draw.uniform(0.4, 1.0) * whole, draw.choice(SIGNALS)
+        end(broken, seconds, by)
+        sent.append(f"{by.name} after {seconds:.1f} s")
+    finish(broken)
+    compare(unbroken, broken)
+    return sent
+
+
+def compare(unbroken: Path, broken: Path) -> None:
+    expected, found = weights(unbroken), weights(broken)
+    assert expected.keys() == found.keys()
+    for name, value in expected.items():
+        assert torch.equal(value, found[name]), f"{name} differs"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
+    parser.add_argument("--kills", type=int, default=20, help="(default %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of the moments (default %(default)s)")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        sent = survive(Path(folder), arguments.kills, arguments.seed)
+    print(f"{', '.join(sent)}: the same weights, bit for bit")
+
+
+if __name__ == "__main__":
+    main()

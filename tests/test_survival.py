@@ -1,0 +1,123 @@
+"""Runs that are killed, damaged, or disturbed."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+from fer_lightning import checkpoint_io, files
+from tests import soak
+from tests.conftest import SHRUNK, assert_one_sentence, run_command
+
+
+def test_a_killed_run_ends_with_the_weights_of_an_unbroken_one(tmp_path):
+    assert len(soak.survive(tmp_path, kills=3, seed=1)) == 3
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory):
+    """A run that was interrupted by SIGTERM after two epochs of many, and its output."""
+    run_dir = tmp_path_factory.mktemp("stopped") / "run"
+    words = (*SHRUNK, "phases.baseline.epochs=500", "phases.baseline.patience=500", f"hydra.run.dir={run_dir}")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fer_lightning.train", *words],
+        cwd=run_dir.parent,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    folder = run_dir / "phases" / "1-baseline" / "checkpoints"
+    while not (folder / "before_last.ckpt").is_file():
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=60)
+    return run_dir, process.returncode, said
+
+
+def test_sigterm_says_how_to_go_on(stopped):
+    run_dir, code, said = stopped
+    assert code == 143
+    (line,) = said.splitlines()
+    assert line.startswith("stopped in phase baseline after ")
+    assert line.endswith(f"go on with: python -m fer_lightning.train resume={run_dir}")
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "empty"])
+def test_a_damaged_checkpoint_is_noticed_and_the_one_before_taken(stopped, tmp_path, damage, caplog):
+    source = stopped[0] / "phases" / "1-baseline" / "checkpoints"
+    for name in ("last.ckpt", "before_last.ckpt"):
+        (tmp_path / name).write_bytes((source / name).read_bytes())
+    path = tmp_path / "last.ckpt"
+    content = bytearray(path.read_bytes())
+    if damage == "cut":
+        content = content[: len(content) // 2]
+    elif damage == "flipped":
+        content[len(content) // 3] ^= 0xFF
+    else:
+        content = bytearray()
+    path.write_bytes(content)
+    found = checkpoint_io.newest(tmp_path)
+    assert found is not None
+    assert found[0] == tmp_path / "before_last.ckpt"
+    assert "last.ckpt is no checkpoint" in caplog.text
+    assert "going on from what was saved before it" in caplog.text
+
+
+def test_without_any_checkpoint(tmp_path):
+    assert checkpoint_io.newest(tmp_path) is None
+
+
+def test_the_predecessor_is_kept(tmp_path):
+    writer = checkpoint_io.KeepingCheckpointIO()
+    for number in range(3):
+        writer.save_checkpoint({"number": torch.tensor(number)}, tmp_path / "last.ckpt")
+        writer.save_checkpoint({"number": torch.tensor(number)}, tmp_path / "best.ckpt")
+    found = {path.name: int(torch.load(path, weights_only=True)["number"]) for path in tmp_path.iterdir()}
+    assert found == {"last.ckpt": 2, "before_last.ckpt": 1, "best.ckpt": 2}
+
+
+def test_a_second_process_on_the_same_run(stopped):
+    run_dir = stopped[0]
+    before = {path: path.stat().st_mtime_ns for path in run_dir.rglob("*.ckpt")}
+    with files.locked(run_dir / "run"):
+        process = run_command("fer_lightning.train", f"resume={run_dir}", cwd=run_dir.parent)
+    assert_one_sentence(process, f"another process trains in {run_dir}")
+    assert {path: path.stat().st_mtime_ns for path in run_dir.rglob("*.ckpt")} == before
+
+
+def test_a_loss_that_is_no_number(tmp_path):
+    words = (*SHRUNK, "optimizer.lr=1e30", "phases.baseline.epochs=2", f"hydra.run.dir={tmp_path}/run")
+    process = run_command("fer_lightning.train", *words, cwd=tmp_path)
+    assert_one_sentence(process, "the training loss became nan in epoch 1")
+    assert not list(tmp_path.rglob("*.ckpt"))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_run_directory_that_cannot_be_written(tmp_path):
+    (tmp_path / "run").mkdir(mode=0o555)
+    process = run_command("fer_lightning.train", *SHRUNK, f"hydra.run.dir={tmp_path}/run", cwd=tmp_path)
+    assert_one_sentence(process, "Permission denied")
+
+
+def test_processes_that_build_one_cache(tmp_path, faces):
+    from tests.conftest import csv_text
+
+    (tmp_path / "fer2013.csv").write_text(csv_text(faces))
+    script = f"""
+import logging, pathlib
+logging.basicConfig(level=logging.INFO)
+from fer_lightning import fer2013
+print(len(fer2013.load(pathlib.Path({str(tmp_path / "fer2013.csv")!r}))))
+"""
+    started = [
+        subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    answers = [process.communicate(timeout=120) for process in started]
+    assert [out.strip() for out, _ in answers] == [str(len(faces))] * 3
+    assert sum("parsing" in said for _, said in answers) == 1
