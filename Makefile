@@ -1,8 +1,9 @@
-# make demo: the whole way on drawn faces.  make test: the tests.  Both set everything up first.
+# make demo: the whole way on drawn faces.  make test: the tests.  make soak: a run that is cut off twenty times.
+# Each sets everything up first.
 PYTHON := .venv/bin/python
 INSTALLED := .venv/.installed
 
-.PHONY: demo test lint types setup
+.PHONY: demo test soak lint types setup
 
 demo: $(INSTALLED)
 	rm -rf outputs/demo bundles/demo
@@ -15,6 +16,9 @@ demo: $(INSTALLED)
 
 test: $(INSTALLED)
 	$(PYTHON) -m pytest
+
+soak: $(INSTALLED)
+	$(PYTHON) -m tests.soak
 
 lint: $(INSTALLED)
 	$(PYTHON) -m ruff check .

@@ -13,3 +13,8 @@ def is_first() -> bool:
 def is_launched_from_outside() -> bool:
     """Whether torchrun or SLURM started several processes of this command, and not Lightning itself."""
     return int(os.environ.get("WORLD_SIZE") or os.environ.get("SLURM_NTASKS") or 1) > 1
+
+
+def is_requeued() -> bool:
+    """Whether SLURM runs this job again, after it was preempted or its time was up."""
+    return int(os.environ.get("SLURM_RESTART_COUNT") or 0) > 0

@@ -214,6 +214,8 @@ def _fit(
     for key, callback in cfg.callbacks.items():
         if callback is not None and not switched_off.get(key):
             callbacks.append(instantiate(callback, **filled_in.get(key, {})))
+    for unsafe in folder.glob("hpc_ckpt_*.ckpt"):  # Lightning's, when SLURM takes a job back: from within a step
+        unsafe.unlink(missing_ok=True)  # another process may be first
     saved = newest(last.parent)
     caps = [phase.epochs, cfg.trainer.max_epochs, None if saved is None else _stopped_after(saved[1], phase)]
     trainer = make_trainer(

@@ -25,7 +25,7 @@ from fer_lightning import checkpoint, files, plots, report, settings, sweep
 from fer_lightning.conclusion import log_conclusion
 from fer_lightning.datamodule import FER2013DataModule
 from fer_lightning.distillation import Distillation
-from fer_lightning.distributed import is_first, is_launched_from_outside
+from fer_lightning.distributed import is_first, is_launched_from_outside, is_requeued
 from fer_lightning.errors import FerError, exit_on_user_error
 from fer_lightning.evaluate import Evaluator
 from fer_lightning.module import ExpressionClassifier
@@ -301,7 +301,10 @@ def _main(cfg: DictConfig) -> float:
     if not is_first():
         logging.disable(logging.WARNING)  # the first process says it
     with _alone_in(run_dir):
-        if cfg.resume is not None:
+        if cfg.resume is None and is_requeued() and (run_dir / settings.SETTINGS_FILE).is_file():
+            log.info("SLURM runs this job again: going on with %s", run_dir)
+            cfg = settings.load(run_dir)
+        elif cfg.resume is not None:
             _refuse_other_overrides()
             moved_to = cfg.data.get("dir")
             given = any(word.startswith("data.dir=") for word in hydra_config.overrides.task)

@@ -90,6 +90,39 @@ def test_a_second_process_on_the_same_run(stopped):
     assert {path: path.stat().st_mtime_ns for path in run_dir.rglob("*.ckpt")} == before
 
 
+def test_slurm_takes_a_job_back_and_runs_it_again(tmp_path):
+    """With a stand-in for scontrol; the signal, the checkpoint and the command are Lightning's."""
+    (tmp_path / "bin").mkdir()
+    scontrol = tmp_path / "bin" / "scontrol"
+    scontrol.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/called\n')
+    scontrol.chmod(0o755)
+    env = {
+        **os.environ,
+        "PATH": f"{scontrol.parent}:{os.environ['PATH']}",
+        **{f"SLURM_{name}": "0" for name in ("PROCID", "LOCALID", "NODEID")},
+        **{"SLURM_NTASKS": "1", "SLURM_JOB_ID": "77", "SLURM_JOB_NAME": "fer", "SLURM_NTASKS_PER_NODE": "1"},
+    }
+    command = [sys.executable, "-m", "fer_lightning.train", *soak.TRAINING, f"hydra.run.dir={tmp_path}/run"]
+    process = subprocess.Popen(command, cwd=tmp_path, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not (tmp_path / "run" / "phases" / "1-baseline" / "checkpoints" / "last.ckpt").is_file():
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGUSR1)
+    while not (tmp_path / "called").is_file():
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    assert (tmp_path / "called").read_text() == "requeue 77\n"
+    again = subprocess.run(
+        command, cwd=tmp_path, env={**env, "SLURM_RESTART_COUNT": "1"}, capture_output=True, text=True, timeout=300
+    )
+    assert again.returncode == 0, again.stderr
+    assert f"SLURM runs this job again: going on with {tmp_path}/run" in again.stdout
+    soak.finish(tmp_path / "unbroken")
+    soak.compare(tmp_path / "unbroken", tmp_path / "run")
+
+
 def test_a_loss_that_is_no_number(tmp_path):
     words = (*SHRUNK, "optimizer.lr=1e30", "phases.baseline.epochs=2", f"hydra.run.dir={tmp_path}/run")
     process = run_command("fer_lightning.train", *words, cwd=tmp_path)

@@ -1,0 +1,108 @@
+"""python -m benchmarks.growth DIR: what reading and training cost when FER2013 is 1, 4 and 16 times as large.
+
+The rows of fer2013.csv in DIR, repeated, in a temporary folder (--folder: 16 times is 5 GB, and as much again of
+cache). Each figure is taken in a process of its own, Linux only; "own memory" leaves out what is mapped from files,
+which the system takes back when it needs to. The epoch is 200 batches long, and told for all of them.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from fer_lightning.machine import describe
+
+FACTORS = (1, 4, 16)
+BATCHES = 200
+
+_MEMORY = """
+import json, re, sys, time
+from pathlib import Path
+def own():
+    return int(re.search(r"RssAnon:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) / 1024
+"""
+_PARSE = (
+    _MEMORY
+    + """
+from fer_lightning import fer2013
+path, before, most = Path(sys.argv[1]), own(), 0
+started = time.perf_counter()
+for block in fer2013.parse(path):
+    most = max(most, own())
+parsed = time.perf_counter() - started
+fer2013.load(path)
+started = time.perf_counter()
+faces = fer2013.load(path)
+print(json.dumps([parsed, most - before, time.perf_counter() - started, len(faces)]))
+"""
+)
+_TRAIN = (
+    _MEMORY
+    + """
+import hydra, tempfile
+from hydra.utils import instantiate
+from fer_lightning.module import ExpressionClassifier
+from fer_lightning.phases import run_phases
+from fer_lightning.quiet import quiet_libraries
+quiet_libraries()
+with hydra.initialize_config_module("fer_lightning.conf", version_base="1.3"):
+    cfg = hydra.compose("train", overrides=[
+        f"data.dir={sys.argv[1]}", "phases.baseline.epochs=1", "phases.baseline.augment=true",
+        f"trainer.limit_train_batches={sys.argv[2]}", "trainer.limit_val_batches=1",
+        "trainer.enable_progress_bar=false", "trainer.enable_checkpointing=false"])
+datamodule = instantiate(cfg.data, augment=instantiate(cfg.augment))
+datamodule.setup()
+module = ExpressionClassifier(instantiate(cfg.model), optimizer=instantiate(cfg.optimizer),
+    scheduler=instantiate(cfg.scheduler), settings={"model": {}})
+with tempfile.TemporaryDirectory() as folder:
+    (result,) = run_phases(cfg, module, datamodule, Path(folder), lambda: {})
+print(json.dumps([result.history[0]["images_per_second"], own(), len(datamodule.rows("train"))]))
+"""
+)
+
+
+def measure(script: str, *words: str) -> list[float]:
+    process = subprocess.run([sys.executable, "-c", script, *words], stdout=subprocess.PIPE, text=True)
+    if process.returncode:
+        raise SystemExit("error: a measurement failed")
+    return json.loads(process.stdout.splitlines()[-1])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.growth", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("data", type=Path, metavar="DIR", help="the folder with fer2013.csv")
+    parser.add_argument("--folder", type=Path, help="where the large files go (default: the system's)")
+    arguments = parser.parse_args()
+    header, rows = (arguments.data / "fer2013.csv").read_bytes().split(b"\n", 1)
+    table = Table(title="FER2013, repeated", caption=describe("torch"), box=SIMPLE_HEAD)
+    columns = ("rows", "CSV, MB", "cache, MB", "parse, s", "own memory, MiB", "from cache, s", "images/s", "epoch, min")
+    for column in (*columns, "own memory, MiB"):
+        table.add_column(column, justify="right")
+    for factor in track(FACTORS, "measuring", transient=True):
+        with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
+            path = Path(folder) / "fer2013.csv"
+            with path.open("wb") as file:
+                file.write(header + b"\n")
+                for _ in range(factor):
+                    file.write(rows)
+            parse, parsing, cached, count = measure(_PARSE, str(path))
+            rate, training, trained = measure(_TRAIN, folder, str(BATCHES))
+            cache = path.with_name("fer2013.csv.cache.npy").stat().st_size
+            cells = (path.stat().st_size / 1e6, cache / 1e6, parse, parsing, cached, rate, trained / rate / 60)
+            forms = ("{:,.0f}", "{:,.0f}", "{:.2f}", "{:.0f}", "{:.2f}", "{:.0f}", "{:.1f}")
+            formatted = [form.format(cell) for form, cell in zip(forms, cells, strict=True)]
+            table.add_row(f"{count:,.0f}", *formatted, f"{training:,.0f}")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""python -m benchmarks.scaling: images per second of one process and of several that train together.
+
+On GPUs 1, 2, 4, ... of them; without, one and two processes of one thread each, which stand for two devices.
+Each trains on drawn faces, with augmentation, for two epochs, of which the second counts; every process has the
+same batch size, so more of them share an epoch of fewer steps.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import torch
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from fer_lightning.machine import describe
+
+# the largest of the processes that a command started, in KiB as Linux has it, or in bytes as macOS has
+_MEASURED = """
+import resource, subprocess, sys
+code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
+peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+print(peak / 1024 ** (2 if sys.platform == "darwin" else 1))
+sys.exit(code)
+"""
+
+
+def train(devices: int, faces: int, batch_size: int) -> tuple[float, float]:
+    """Images per second of all processes together, and MiB of the largest."""
+    with tempfile.TemporaryDirectory() as folder:
+        words = [
+            "-m",
+            "fer_lightning.train",
+            "data=sample",
+            f"data.train={faces}",
+            "data.val=70",
+            f"data.batch_size={batch_size}",
+            "phases.baseline.epochs=2",
+            "phases.baseline.augment=true",
+            "trainer.enable_progress_bar=false",
+            f"hydra.run.dir={folder}/run",
+            "trainer=ddp",
+            f"trainer.devices={devices}",
+            f"trainer.accelerator={'gpu' if torch.cuda.is_available() else 'cpu'}",
+        ]
+        env = dict(os.environ) if torch.cuda.is_available() else {**os.environ, "OMP_NUM_THREADS": "1"}
+        process = subprocess.run(
+            [sys.executable, "-c", _MEASURED, sys.executable, *words], env=env, stdout=subprocess.PIPE, text=True
+        )
+        if process.returncode:
+            raise SystemExit(f"error: training on {devices} devices failed")
+        metrics = json.loads((Path(folder) / "run" / "metrics.json").read_text())
+        return metrics["phases"][0]["history"][-1]["images_per_second"], float(process.stdout.split()[-1])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.scaling", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--steps", type=int, default=24, help="of one process, an epoch (default %(default)s)")
+    parser.add_argument("--batch-size", type=int, default=64, help="of each process (default %(default)s)")
+    arguments = parser.parse_args()
+    most = torch.cuda.device_count() or 2
+    counts = [2**power for power in range(most.bit_length()) if 2**power <= most]
+    kind = torch.cuda.get_device_name() if torch.cuda.is_available() else "one thread each"
+    table = Table(
+        title=f"Training in several processes, {kind}, batches of {arguments.batch_size}",
+        caption=describe("torch", "lightning"),
+        box=SIMPLE_HEAD,
+    )
+    for column in ("processes", "images/s", "times one", "efficiency", "largest, MiB"):
+        table.add_column(column, justify="right")
+    alone = 0.0
+    for count in counts:
+        rate, peak = train(count, arguments.steps * arguments.batch_size, arguments.batch_size)
+        alone = alone or rate
+        table.add_row(str(count), f"{rate:.0f}", f"{rate / alone:.2f}", f"{rate / alone / count:.0%}", f"{peak:,.0f}")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
