@@ -15,7 +15,7 @@ demo: $(INSTALLED)
 	@echo "bundle: bundles/demo/"
 
 test: $(INSTALLED)
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest --numprocesses 2 --dist loadfile
 
 soak: $(INSTALLED)
 	$(PYTHON) -m tests.soak
