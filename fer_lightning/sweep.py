@@ -135,7 +135,10 @@ class RankedTable(Callback):
     """Hydra calls this when all runs of a sweep are done."""
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        conclude(Path(config.hydra.sweep.dir))
+        from fer_lightning.distributed import is_first  # which loads Lightning: see above
+
+        if is_first():
+            conclude(Path(config.hydra.sweep.dir))
 
 
 def main() -> None:

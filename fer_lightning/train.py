@@ -264,10 +264,10 @@ def _check_processes(cfg: DictConfig, hydra_config: HydraConf) -> None:
             "a sweep cannot start several processes for each run, which would repeat the whole sweep: take "
             "trainer.devices=1 and a launcher (hydra/launcher=joblib), or start the sweep with torchrun"
         )
-    if is_launched_from_outside() and hydra_config.mode == RunMode.RUN and cfg.resume is None:
-        named = any(word.startswith("hydra.run.dir=") for word in hydra_config.overrides.hydra)
-        if not named:
-            raise FerError("name hydra.run.dir=RUN_DIR, so that all processes work on one run")
+    if is_launched_from_outside() and cfg.resume is None:
+        key = "hydra.sweep.dir" if hydra_config.mode == RunMode.MULTIRUN else "hydra.run.dir"
+        if not any(word.startswith(f"{key}=") for word in hydra_config.overrides.hydra):
+            raise FerError(f"name {key}=DIR, so that all processes work on the same files")
 
 
 def _wants_several(trainer: DictConfig) -> bool:

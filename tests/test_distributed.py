@@ -115,4 +115,4 @@ def test_a_sweep_does_not_start_processes(tmp_path):
 def test_processes_from_outside_need_one_run_directory(tmp_path, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("RANK", "0")
-    assert_one_sentence(run_command("fer_lightning.train", *SHRUNK, cwd=tmp_path), "name hydra.run.dir=RUN_DIR")
+    assert_one_sentence(run_command("fer_lightning.train", *SHRUNK, cwd=tmp_path), "name hydra.run.dir=DIR")
