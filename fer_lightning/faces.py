@@ -30,6 +30,7 @@ _AGAIN_SCORE = 0.6
 _FRAMINGS = (2.0, 3.5)  # sides of the squares in which a face has to be found again, in boxes
 _SAME_FACE = 0.4  # of the smaller of two boxes, covered by both
 _MIN_TILE = 128  # pixels; smaller parts of a picture show the network nothing new
+_LARGE_FACE = 400.0  # pixels a side
 _FINEST, _COARSE = 8, 2  # the longer side of the picture, in the smallest parts that are looked at
 
 # FER2013's pictures against BlazeFace's boxes in them, the medians: side in boxes, and how far the picture's
@@ -58,6 +59,12 @@ class Detection:
     @property
     def box(self) -> Box:
         return self.left, self.top, self.right, self.bottom
+
+    def scaled(self, factor: float) -> "Detection":
+        """The same face in a picture so many times as large."""
+        box = [factor * value for value in self.box]
+        one, other = ((factor * x, factor * y) for x, y in self.eyes)
+        return Detection(box[0], box[1], box[2], box[3], self.score, (one, other))
 
     @property
     def tilt(self) -> float:
@@ -129,8 +136,7 @@ class FaceDetector:
         self, picture: Image.Image, left: float, top: float, side: float, least: float = _MIN_SCORE
     ) -> Iterator[Detection]:
         """What the network finds in one square, with those that its edge cuts left out."""
-        square = (round(left), round(top), round(left + side), round(top + side))
-        part = picture.crop(square).resize((_INPUT, _INPUT), Image.Resampling.BILINEAR, reducing_gap=2.0)
+        part = _square(picture, left, top, side)
         self._interpreter.set_tensor(self._input["index"], np.asarray(part, np.float32)[None] / 127.5 - 1)
         self._interpreter.invoke()
         logits = self._interpreter.get_tensor(self._scores)[0, :, 0]
@@ -155,11 +161,28 @@ class FaceDetector:
                 yield face
 
 
+def _square(picture: Image.Image, left: float, top: float, side: float) -> Image.Image:
+    """A square of an RGB picture, in the network's size; what lies beyond the picture is black."""
+    box = max(left, 0.0), max(top, 0.0), min(left + side, picture.width), min(top + side, picture.height)
+    canvas = Image.new("RGB", (_INPUT, _INPUT))
+    if box[2] > box[0] and box[3] > box[1]:
+        # the part within the picture alone: the square of a long strip is larger than any memory
+        scale = _INPUT / side
+        size = (max(1, round((box[2] - box[0]) * scale)), max(1, round((box[3] - box[1]) * scale)))
+        inner = picture.resize(size, Image.Resampling.BILINEAR, box=box, reducing_gap=2.0)
+        canvas.paste(inner, (round((box[0] - left) * scale), round((box[1] - top) * scale)))
+    return canvas
+
+
 def crop_face(picture: Image.Image, face: Detection) -> np.ndarray:
     """The face, upright and framed as FER2013's are, grey, uint8 [48, 48].
 
     What lies beyond the picture repeats its border.
     """
+    shrink = max(face.right - face.left, face.bottom - face.top) / _LARGE_FACE
+    if shrink > 1:  # turning it in full size would take a multiple of the picture's memory, for 48 pixels
+        size = (max(1, round(picture.width / shrink)), max(1, round(picture.height / shrink)))
+        return crop_face(picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=3.0), face.scaled(1 / shrink))
     centre_x, centre_y = (face.left + face.right) / 2, (face.top + face.bottom) / 2
     side = _CROP_SIDE * (face.right - face.left + face.bottom - face.top) / 2
     angle = math.radians(face.tilt)

@@ -8,7 +8,7 @@ import itertools
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +38,14 @@ messages = Console(stderr=True, soft_wrap=True, highlight=False)
 def main() -> None:
     arguments = _parse()
     with exit_on_user_error():
-        sources = list(dict.fromkeys(_sources(arguments.paths)))
+        sources, failed = _all_sources(arguments.paths)
+        if not sources:
+            raise SystemExit(1)
         copies = None if arguments.out is None else _Copies(arguments.out, sources)
         reader = ExpressionReader(arguments.model, detect=arguments.detect)
         with _Output(arguments.json, arguments.csv) as output:
             pictures = [source for source in sources if isinstance(source, Path) and not _is_video(source)]
-            failed = _read_pictures(pictures, reader, output, copies)
+            failed |= _read_pictures(pictures, reader, output, copies)
             for source in sources:
                 if _is_video(source):
                     failed |= not _read_video(source, reader, output, copies)
@@ -81,25 +83,36 @@ def _parse() -> argparse.Namespace:
 # ------------------------------------------------------------------------------------- what to read
 
 
-def _sources(words: Sequence[str]) -> Iterator[Path | int]:
-    """What the words name, folders and patterns as the files in them."""
+def _all_sources(words: Sequence[str]) -> tuple[list[Path | int], bool]:
+    """What the words name, each once, and whether one of them names nothing."""
+    sources: dict[Path | int, None] = {}
+    failed = False
     for word in words:
-        path = Path(word)
-        if path.is_dir():
-            known = (*images.SUFFIXES, *video.SUFFIXES)
-            found = sorted(each for each in path.rglob("*") if each.suffix.lower() in known and each.is_file())
-            if not found:
-                raise FerError(f"{path} holds no pictures ({', '.join(images.SUFFIXES)})")
-            yield from found
-        elif word.isdecimal() and not path.exists():
-            yield int(word)
-        elif not path.exists() and glob.has_magic(word):
-            matches = sorted(glob.glob(word, recursive=True))  # noqa: PTH207, Path's takes no absolute patterns
-            if not matches:
-                raise FerError(f"nothing matches {word}")
-            yield from (Path(match) for match in matches if Path(match).is_file())
-        else:
-            yield path
+        try:
+            sources |= dict.fromkeys(_sources(word))
+        except FerError as error:
+            _complain(error)
+            failed = True
+    return list(sources), failed
+
+
+def _sources(word: str) -> Sequence[Path | int]:
+    """What a word names, folders and patterns as the files in them."""
+    path = Path(word)
+    if path.is_dir():
+        known = (*images.SUFFIXES, *video.SUFFIXES)
+        found = sorted(each for each in path.rglob("*") if each.suffix.lower() in known and each.is_file())
+        if not found:
+            raise FerError(f"{path} holds no pictures ({', '.join(images.SUFFIXES)})")
+        return found
+    if word.isdecimal() and not path.exists():
+        return [int(word)]
+    if not path.exists() and glob.has_magic(word):
+        matches = sorted(glob.glob(word, recursive=True))  # noqa: PTH207, Path's takes no absolute patterns
+        if not matches:
+            raise FerError(f"nothing matches {word}")
+        return [Path(match) for match in matches if Path(match).is_file()]
+    return [path]
 
 
 def _is_video(source: Path | int) -> bool:

@@ -38,7 +38,7 @@ def test_no_face_where_there_is_none(detector, name):
     assert detector.detect(Image.open(SKIMAGE / name).convert("RGB")) == []
 
 
-@pytest.mark.parametrize("size", [(1, 1), (3, 700), (2000, 10)])
+@pytest.mark.parametrize("size", [(1, 1), (3, 700), (2000, 10), (12_000, 3)])
 def test_shapes_that_hold_no_face(detector, size):
     assert detector.detect(Image.new("RGB", size, "grey")) == []
 
@@ -65,6 +65,14 @@ def test_all_faces_of_a_group_small_and_large(detector, astronaut):
 
 def test_a_face_that_fills_the_picture(detector, astronaut):
     assert len(detector.detect(astronaut.crop((170, 60, 285, 185)))) == 1
+
+
+def test_a_large_picture_is_read_as_a_small_one_is(detector, astronaut):
+    large = astronaut.resize((4096, 4096), Image.Resampling.BICUBIC)
+    (small_face,), (face,) = detector.detect(astronaut, small_faces=False), detector.detect(large, small_faces=False)
+    assert np.array(face.box) == pytest.approx(8 * np.array(small_face.box), abs=8)
+    small_crop, crop = crop_face(astronaut, small_face).astype(float), crop_face(large, face).astype(float)
+    assert np.corrcoef(small_crop.ravel(), crop.ravel())[0, 1] > 0.98
 
 
 def test_a_tilted_face_is_turned_upright(detector, astronaut):

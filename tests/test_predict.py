@@ -147,8 +147,9 @@ def test_faces_that_are_faces_already(predict, folder, faces):
 
 def test_patterns(predict):
     assert json.loads(predict("rock*.jp?", "--json").stdout)["file"] == "rocket.jpg"
-    process = predict("*.bmp")
+    process = predict("*.bmp", "rocket.jpg", "--json")
     assert (process.returncode, process.stderr) == (1, "error: nothing matches *.bmp\n")
+    assert json.loads(process.stdout)["file"] == "rocket.jpg"  # which is read all the same
 
 
 def test_a_folder_without_pictures(predict, folder):
@@ -184,9 +185,9 @@ def test_a_bundle_needs_neither_torch_nor_lightning(folder, bundle):
 
 
 def test_a_reader_that_has_had_enough(folder, bundle):
-    words = (
-        f"{sys.executable} -m fer_lightning.predict rocket.jpg {' '.join(['rocket.jpg'] * 20)} --json --model {bundle}"
-    )
+    for number in range(20):
+        shutil.copy(folder / "rocket.jpg", folder / f"rocket{number}.jpg")
+    words = f"{sys.executable} -m fer_lightning.predict 'rocket*.jpg' --json --model {bundle}"
     process = subprocess.run(f"{words} | head -1", shell=True, cwd=folder, capture_output=True, text=True)
     assert json.loads(process.stdout)["file"] == "rocket.jpg"
     assert process.stderr == ""
