@@ -31,7 +31,6 @@ VARIANTS = {
     BASE: [],
     "Keras' initialisation": ["model.initialisation=keras"],
     "no votes": ["vote_weight=0"],
-    "dropout 0.3": ["model.dropout=0.3"],
     "whole faces throughout": ["callbacks.resizing=null"],
     "the notebook's augmentation": ["augment=affine"],
 }

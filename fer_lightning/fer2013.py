@@ -200,11 +200,14 @@ def _open_csv(path: Path) -> Iterator[tuple[IO[bytes], list[IO[bytes]]]]:
 
 
 def _open_zip_member(path: Path, stream: IO[bytes], name: str, stack: contextlib.ExitStack) -> IO[bytes]:
-    archive = stack.enter_context(zipfile.ZipFile(stream))
-    members = [info for info in archive.infolist() if Path(info.filename).name == name and not info.is_dir()]
-    if len(members) != 1:
-        raise FerError(f"{path}: the archive should hold one {name}, it holds {len(members)}")
-    return archive.open(members[0])
+    try:
+        archive = stack.enter_context(zipfile.ZipFile(stream))
+        members = [info for info in archive.infolist() if Path(info.filename).name == name and not info.is_dir()]
+        if len(members) != 1:
+            raise FerError(f"{path}: the archive should hold one {name}, it holds {len(members)}")
+        return archive.open(members[0])
+    except (OSError, ValueError) as error:  # places, by the directory at the end, that the file does not have
+        raise FerError(f"{path}: the archive is broken: {error}") from error
 
 
 def _open_tar_member(path: Path, stream: IO[bytes], stack: contextlib.ExitStack) -> IO[bytes]:
