@@ -70,7 +70,8 @@ def main() -> None:
     arguments = parser.parse_args()
     table = Table(title="One change at a time", caption=describe("torch", "lightning"), box=SIMPLE_HEAD)
     for column in ("change", "overrides", "val loss", "accuracy", "macro F1"):
-        table.add_column(column, justify="left" if column in ("change", "overrides") else "right", no_wrap=True)
+        is_text = column in ("change", "overrides")
+        table.add_column(column, justify="left" if is_text else "right", no_wrap=not is_text, overflow="fold")
     found = {name: run(name, arguments.data, arguments.out) for name in VARIANTS}
     for name, metrics in found.items():
         figures = (f"{metrics['loss']:.3f}", f"{metrics['accuracy']:.1%}", f"{metrics['macro_f1']:.3f}")
