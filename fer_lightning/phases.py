@@ -244,9 +244,8 @@ def _fit(
         ) from None
     wrote_none = trainer.strategy.broadcast(not last.is_file())  # else a slower process might see the others' new one
     if cfg.trainer.enable_checkpointing and not cfg.trainer.fast_dev_run and wrote_none:
-        trainer.save_checkpoint(
-            last, weights_only=False
-        )  # trainer.max_steps and max_time can end a phase within its first epoch
+        # trainer.max_steps and max_time can end a phase within its first epoch
+        trainer.save_checkpoint(last, weights_only=False)
     best = getattr(trainer.checkpoint_callback, "best_model_score", None)
     return PhaseResult(
         name,

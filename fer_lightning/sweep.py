@@ -107,8 +107,9 @@ def conclude(folder: Path) -> None:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("rank", "run", *keys, "accuracy", "accuracy_fresh", "loss", "macro_f1", "error"))
-    for rank, run in enumerate(runs, start=1):
-        name, words = str(run.folder.relative_to(folder)), [run.values.get(key, "") for key in keys]
+    chosen = [{key: run.values.get(key, "") for key in keys} for run in runs]
+    for rank, (run, values) in enumerate(zip(runs, chosen, strict=True), start=1):
+        name, words = str(run.folder.relative_to(folder)), list(values.values())
         scores = [run.scores.get(key) for key in ("accuracy", "accuracy_fresh", "loss", "macro_f1")]
         writer.writerow((rank, name, *words, *("" if score is None else score for score in scores), run.error or ""))
         cells = ["-" if score is None else f"{score:.4f}" for score in scores]
@@ -124,7 +125,6 @@ def conclude(folder: Path) -> None:
     from fer_lightning import plots  # which loads torch: Hydra makes the callback before anything else
 
     picture = folder / PICTURE_FILE
-    chosen = [{key: run.values.get(key, "") for key in keys} for run in runs]
     plots.sweep(chosen, [run.accuracy for run in runs], picture)
     print(f"picture: {picture}")
     if not math.isnan(runs[0].accuracy):

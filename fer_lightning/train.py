@@ -301,11 +301,12 @@ def _main(cfg: DictConfig) -> float:
     if not is_first():
         logging.disable(logging.WARNING)  # the first process says it
     with _alone_in(run_dir):
-        if cfg.resume is None and is_requeued() and (run_dir / settings.SETTINGS_FILE).is_file():
+        requeued = cfg.resume is None and is_requeued() and (run_dir / settings.SETTINGS_FILE).is_file()
+        if requeued:
             log.info("SLURM runs this job again: going on with %s", run_dir)
-            cfg = settings.load(run_dir)
         elif cfg.resume is not None:
             _refuse_other_overrides()
+        if requeued or cfg.resume is not None:
             moved_to = cfg.data.get("dir")
             given = any(word.startswith("data.dir=") for word in hydra_config.overrides.task)
             cfg = settings.load(run_dir)
