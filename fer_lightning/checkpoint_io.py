@@ -26,7 +26,11 @@ class KeepingCheckpointIO(TorchCheckpointIO):
         target = Path(path)
         with files.replacing(target) as temporary:
             with temporary.open("wb") as file:
-                torch.save(checkpoint, file)
+                try:
+                    torch.save(checkpoint, file)
+                except RuntimeError as error:
+                    # when a write fails torch still ends its archive, and complains of that instead
+                    raise error.__context__ if isinstance(error.__context__, OSError) else error from None
                 file.flush()
                 os.fsync(file.fileno())
             if target.name == RESUMED and target.is_file():

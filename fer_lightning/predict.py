@@ -258,7 +258,7 @@ def _draw_chart(picture: Image.Image, faces: Sequence[Face], title: str, path: P
 def _read_video(source: Path | int, reader: ExpressionReader, output: _Output, copies: _Copies | None) -> bool:
     """Whether it could be read."""
     name = _name(source)
-    smoother = video.Smoother()
+    follower = video.Follower(reader)
     times: list[float] = []
     answers: list[dict[int, list[float]]] = []
     started = time.perf_counter()
@@ -273,7 +273,7 @@ def _read_video(source: Path | int, reader: ExpressionReader, output: _Output, c
             try:
                 for number, frame in enumerate(frames):
                     seconds = time.perf_counter() - started if isinstance(source, int) else number / frames.rate
-                    followed = smoother.update(reader.read(frame, small_faces=False), seconds)
+                    followed = follower.read(frame, seconds)
                     output.add(name, list(followed), seconds)
                     times.append(seconds)
                     answers.append({face: list(read.probabilities.values()) for face, read in followed})

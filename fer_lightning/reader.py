@@ -7,7 +7,7 @@ for face in ExpressionReader().read("photo.jpg"):
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,13 +80,13 @@ class ExpressionReader:
         self._probabilities = _load(shipped_bundle() if model is None else Path(model))
         self._detector = FaceDetector() if detect else None
 
-    def read(self, image: Any, *, small_faces: bool = True) -> list[Face]:
+    def read(self, image: Any, *, small_faces: bool = True, known: Iterable[Box] = ()) -> list[Face]:
         """The faces of one picture, the largest first; an empty list where there is none.
 
         Args:
             image: a path, a PIL image, or an array or tensor: uint8 0..255 or float 0..1, [H, W] grey,
                 [H, W, 3] RGB, or [3, H, W] and [1, H, W] as torch has them.
-            small_faces: see ``FaceDetector.detect``.
+            small_faces, known: see ``FaceDetector.detect``.
 
         Raises:
             FerError: it cannot be read, or is none of these.
@@ -96,7 +96,7 @@ class ExpressionReader:
             found: list[Detection | None] = [None]
             crops = [as_face(picture)]
         else:
-            found = list(self._detector.detect(picture, small_faces=small_faces))
+            found = list(self._detector.detect(picture, small_faces=small_faces, known=known))
             crops = [crop_face(picture, face) for face in found if face is not None]
         if not crops:
             return []

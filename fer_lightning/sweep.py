@@ -74,7 +74,12 @@ def read_runs(folder: Path) -> list[Run]:
     runs = [_read_run(path.parents[1]) for path in sorted(folder.rglob(".hydra/overrides.yaml"))]
     if not runs:
         raise FerError(f"{folder} holds no run of a sweep")
-    return sorted(runs, key=lambda run: (math.isnan(run.accuracy), -run.accuracy, str(run.folder)))
+    return sorted(runs, key=_rank)
+
+
+def _rank(run: Run) -> tuple[bool, float, float, str]:
+    """Accuracy first; where that is equal, the loss."""
+    return math.isnan(run.accuracy), -run.accuracy, run.scores.get("loss", math.inf), str(run.folder)
 
 
 def _read_run(folder: Path) -> Run:
@@ -91,6 +96,12 @@ def swept(runs: Sequence[Run]) -> list[str]:
     return [key for key in keys if len({run.values.get(key) for run in runs}) > 1] or keys
 
 
+def _short(keys: Sequence[str]) -> list[str]:
+    """The last part of each key, where no other key ends on it too."""
+    lasts = [key.rpartition(".")[2] for key in keys]
+    return [last if lasts.count(last) == 1 else key for key, last in zip(keys, lasts, strict=True)]
+
+
 def conclude(folder: Path) -> None:
     """Print the table of a sweep, write it as CSV, draw it, and say how to train the winner again.
 
@@ -100,7 +111,7 @@ def conclude(folder: Path) -> None:
     runs = read_runs(folder)
     keys = swept(runs)
     table = Table(title=f"{len(runs)} runs, by accuracy on the val split", box=SIMPLE_HEAD)
-    for column in ("", "run", *keys):
+    for column in ("", "run", *_short(keys)):
         table.add_column(column, no_wrap=True)
     for column in ("accuracy", "fresh", "val loss", "macro F1"):
         table.add_column(column, justify="right", no_wrap=True)
@@ -117,7 +128,10 @@ def conclude(folder: Path) -> None:
             cells[0] = "failed"
         table.add_row(str(rank), name, *words, *cells)
     files.write_text(folder / TABLE_FILE, text.getvalue())
-    Console().print(table)
+    console = Console()
+    if not console.is_terminal:  # where lines have no end, nothing needs to be cut
+        console.width = max(console.width, console.measure(table).maximum)
+    console.print(table)
     for run in runs:
         if run.error is not None:
             print(f"{run.folder} failed: {run.error.splitlines()[-1]}")

@@ -1,6 +1,7 @@
 """Videos and cameras, frame by frame, with faces followed over time. OpenCV; no torch."""
 
 import contextlib
+import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -15,12 +16,13 @@ from fer_lightning.boxes import Box, area, intersection
 from fer_lightning.errors import FerError
 from fer_lightning.files import replacing
 from fer_lightning.labels import LABELS
-from fer_lightning.reader import Face
+from fer_lightning.reader import ExpressionReader, Face
 
 SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg")
 
 _DEFAULT_RATE = 25.0  # frames a second, where a file or a camera does not say
 _SAME_FACE = 0.3  # overlap of a face's boxes in two frames, of the area that either covers
+_SEARCH = 0.5  # seconds between searches for small faces, each of which takes as long as many frames
 _FORGET = 0.5  # seconds after which a face that is not seen any more is forgotten
 
 
@@ -131,22 +133,31 @@ class _Track:
     seen: float
 
 
-class Smoother:
-    """Follows faces from frame to frame, and averages what is read on each over time.
+class Follower:
+    """Reads the faces of frame after frame, follows each, and averages what is read on it over time.
+
+    Small faces are searched for from time to time only, and then looked for where they were before.
 
     Args:
+        reader: finds and reads the faces of one frame.
         seconds: time constant of the average; after so long, two thirds of the answer are new.
     """
 
-    def __init__(self, seconds: float = 0.3) -> None:
+    def __init__(self, reader: ExpressionReader, seconds: float = 0.3) -> None:
+        self._reader = reader
         self._seconds = seconds
         self._tracks: list[_Track] = []
         self._count = 0
+        self._searched = -math.inf
 
-    def update(self, faces: list[Face], time: float) -> list[tuple[int, Face]]:
+    def read(self, frame: Image.Image, time: float) -> list[tuple[int, Face]]:
         """The faces of the frame at ``time`` (seconds), each with its number and its smoothed probabilities."""
         free = [track for track in self._tracks if time - track.seen <= _FORGET]
         self._tracks = list(free)
+        search = time - self._searched >= _SEARCH
+        if search:
+            self._searched = time
+        faces = self._reader.read(frame, small_faces=search, known=[track.box for track in free])
         return [self._follow(face, time, free) for face in faces]
 
     def _follow(self, face: Face, time: float, free: list[_Track]) -> tuple[int, Face]:

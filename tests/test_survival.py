@@ -1,6 +1,7 @@
 """Runs that are killed, damaged, or disturbed."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import time
 import pytest
 import torch
 
-from fer_lightning import checkpoint_io, files
+from fer_lightning import checkpoint_io, errors, files
 from tests import soak
 from tests.conftest import SHRUNK, assert_one_sentence, run_command
 
@@ -81,6 +82,22 @@ def test_the_predecessor_is_kept(tmp_path):
     assert found == {"last.ckpt": 2, "before_last.ckpt": 1, "best.ckpt": 2}
 
 
+def test_a_full_disk_leaves_the_earlier_checkpoint_whole(tmp_path):
+    """A limit on file sizes stands in for a full disk, which a test cannot make everywhere."""
+    writer, path = checkpoint_io.KeepingCheckpointIO(), tmp_path / "last.ckpt"
+    writer.save_checkpoint({"number": torch.tensor(1)}, path)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, hard))
+    try:
+        with pytest.raises(OSError, match="too large") as caught:
+            writer.save_checkpoint({"number": torch.zeros(1 << 20)}, path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert errors.sentence(caught.value) == f"a file would grow beyond the limit on file sizes: {path}"
+    assert [each.name for each in tmp_path.iterdir()] == ["last.ckpt"]
+    assert torch.load(path, weights_only=True)["number"] == 1
+
+
 def test_a_second_process_on_the_same_run(stopped):
     run_dir = stopped[0]
     before = {path: path.stat().st_mtime_ns for path in run_dir.rglob("*.ckpt")}
@@ -134,7 +151,23 @@ def test_a_loss_that_is_no_number(tmp_path):
 def test_a_run_directory_that_cannot_be_written(tmp_path):
     (tmp_path / "run").mkdir(mode=0o555)
     process = run_command("fer_lightning.train", *SHRUNK, f"hydra.run.dir={tmp_path}/run", cwd=tmp_path)
-    assert_one_sentence(process, "Permission denied")
+    assert_one_sentence(process, f"Permission denied: {tmp_path}/run")
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("train", ["hydra.run.dir=file/run"]),
+        ("train", ["-m", "seed=0,1", "hydra.sweep.dir=file/sweep"]),
+        ("evaluate", ["ckpt=none.ckpt", "hydra.run.dir=file/run"]),
+        ("explain", ["ckpt=none.ckpt", "hydra.run.dir=file/run"]),
+        ("audit", ["hydra.run.dir=file"]),
+    ],
+)
+def test_an_output_directory_that_cannot_be_made(tmp_path, command, words):
+    (tmp_path / "file").write_text("kept")
+    assert_one_sentence(run_command(f"fer_lightning.{command}", *words, cwd=tmp_path), "file")
+    assert (tmp_path / "file").read_text() == "kept"
 
 
 def test_processes_that_build_one_cache(tmp_path, faces):

@@ -8,8 +8,8 @@ from PIL import Image
 from fer_lightning import video
 from fer_lightning.errors import FerError
 from fer_lightning.labels import LABELS
-from fer_lightning.reader import Face
-from fer_lightning.video import Smoother, VideoSource
+from fer_lightning.reader import ExpressionReader, Face
+from fer_lightning.video import Follower, VideoSource
 from tests.conftest import SKIMAGE, run_command
 
 
@@ -41,31 +41,66 @@ def test_reads_what_was_written(clip):
     assert np.abs(colour - (90, 110, 140)).max() < 12  # RGB, and not BGR
 
 
+class Scripted(ExpressionReader):
+    """Reads, in place of a picture, the faces that it is given."""
+
+    def __init__(self):
+        self.asked = []
+
+    def read(self, image, **options):
+        self.asked.append(options)
+        return image
+
+
 def test_smooths_over_time():
-    smoother = Smoother(seconds=0.3)
+    follower = Follower(Scripted(), seconds=0.3)
     box = (0.0, 0.0, 10.0, 10.0)
-    smoother.update([face(box, happy=1.0)], 0.0)
-    ((number, once),) = smoother.update([face(box, sad=1.0)], 0.3)
+    follower.read([face(box, happy=1.0)], 0.0)
+    ((number, once),) = follower.read([face(box, sad=1.0)], 0.3)
     assert number == 1
     assert once.probabilities["sad"] == pytest.approx(1 - np.exp(-1))
     assert sum(once.probabilities.values()) == pytest.approx(1)
     for step in range(20):
-        ((_, later),) = smoother.update([face(box, sad=1.0)], 0.6 + 0.3 * step)
+        ((_, later),) = follower.read([face(box, sad=1.0)], 0.6 + 0.3 * step)
     assert later.label == "sad"
     assert later.probabilities["sad"] > 0.999
 
 
 def test_follows_each_face_and_forgets_those_that_left():
-    smoother = Smoother()
+    follower = Follower(Scripted())
     left, right = (0.0, 0.0, 10.0, 10.0), (50.0, 0.0, 60.0, 10.0)
-    first = smoother.update([face(left, happy=1.0), face(right, sad=1.0)], 0.0)
-    second = smoother.update([face((51.0, 0.0, 61.0, 10.0), sad=1.0), face((1.0, 0.0, 11.0, 10.0), happy=1.0)], 0.04)
+    first = follower.read([face(left, happy=1.0), face(right, sad=1.0)], 0.0)
+    second = follower.read([face((51.0, 0.0, 61.0, 10.0), sad=1.0), face((1.0, 0.0, 11.0, 10.0), happy=1.0)], 0.04)
     assert [number for number, _ in first] == [1, 2]
     assert [number for number, _ in second] == [2, 1]
     assert [read.label for _, read in second] == ["sad", "happy"]
-    ((number, read),) = smoother.update([face(left, fear=1.0)], 2.0)
+    ((number, read),) = follower.read([face(left, fear=1.0)], 2.0)
     assert number == 3
     assert read.probabilities["fear"] == 1.0  # nothing of the one before it
+
+
+def test_searches_for_small_faces_from_time_to_time():
+    reader = Scripted()
+    follower = Follower(reader)
+    box = (0.0, 0.0, 10.0, 10.0)
+    for step in range(12):
+        follower.read([face(box)] if step < 3 else [], step / 10)
+    assert [step for step, asked in enumerate(reader.asked) if asked["small_faces"]] == [0, 5, 10]
+    # where a face was is looked at for half a second more
+    assert [len(asked["known"]) for asked in reader.asked] == [0, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0]
+
+
+def test_a_small_face_is_followed():
+    """One that is lost on the detector but for the first frame's search."""
+    portrait = Image.open(SKIMAGE / "astronaut.png").convert("RGB").crop((140, 30, 320, 240)).resize((60, 70))
+    follower = Follower(ExpressionReader())
+    seen = []
+    for number in range(5):
+        frame = Image.new("RGB", (640, 480), (90, 110, 140))
+        frame.paste(portrait, (60 + 4 * number, 300))
+        seen.append([read for read, _ in follower.read(frame, number / 25)])
+    assert seen == [[1]] * 5
+    assert not ExpressionReader().read(frame, small_faces=False)
 
 
 def test_the_command_reads_a_video_to_its_end(clip, bundle, tmp_path):
