@@ -6,18 +6,42 @@ targets are also what tests/test_properties.py tries, on fewer inputs and withou
 
 import argparse
 import contextlib
+import gc
 import io
+import json
 import sys
+import tarfile
 import tempfile
+import types
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import hydra
+import safetensors.torch
+import torch
+import yaml
+from PIL import Image
 
 from fer_lightning import checkpoint, fer2013, ferplus, settings
 from fer_lightning.bundle import MANIFEST_FILE, read_manifest
 from fer_lightning.errors import FerError
 from fer_lightning.images import open_picture
+from fer_lightning.sample import draw_sample
+from tests.conftest import csv_text, random_images
+
+# whose branches guide the search; all of torch and NumPy would take minutes to instrument
+_GUIDES = (
+    "fer_lightning",
+    "PIL",
+    "csv",
+    "json",
+    "omegaconf",
+    "safetensors",
+    "tarfile",
+    "torch.serialization",
+    "zipfile",
+)
 
 
 def _read(name: str, data: bytes, read: Callable[[Path], object]) -> None:
@@ -69,6 +93,51 @@ def safetensors_checkpoint(data: bytes) -> None:
     _read("last.safetensors", data, checkpoint.read)
 
 
+def _picture(form: str) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(random_images(1)[0]).save(stream, format=form)
+    return stream.getvalue()
+
+
+def _zip(text: bytes) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("fer2013.csv", text)
+    return stream.getvalue()
+
+
+def _tar(text: bytes) -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w:gz") as archive:
+        info = tarfile.TarInfo("fer2013/fer2013.csv")
+        info.size = len(text)
+        archive.addfile(info, io.BytesIO(text))
+    return stream.getvalue()
+
+
+def _checkpoint() -> bytes:
+    stream = io.BytesIO()
+    torch.save({"state_dict": {"network.0.weight": torch.zeros(2)}, "hyper_parameters": {"model": {}}}, stream)
+    return stream.getvalue()
+
+
+def good_inputs() -> dict[str, list[bytes]]:
+    """Inputs of each target that it reads, to be damaged."""
+    text = csv_text(draw_sample(train=2, val=1, test=1, seed=3)).encode()
+    return {
+        "csv_file": [text],
+        "zip_file": [_zip(text)],
+        "tar_file": [_tar(text)],
+        "row_numbers": [b"row,reason\n1,flat\n2,no_face\n"],
+        "votes": [(",".join(ferplus.COLUMNS) + "\n" + ",".join("1" * 10) + "\n").encode()],
+        "picture": [_picture(form) for form in ("PNG", "JPEG", "GIF", "TIFF", "WEBP", "BMP")],
+        "manifest": [json.dumps({"files": {"a": {"sha256": "0"}}, "documents": {}}).encode()],
+        "run_settings": [yaml.safe_dump({"groups": {"data": "sample"}, "values": {"seed": 0}}).encode()],
+        "torch_checkpoint": [_checkpoint()],
+        "safetensors_checkpoint": [safetensors.torch.save({"a": torch.zeros(2)}, metadata={"settings": "{}"})],
+    }
+
+
 TARGETS = {
     target.__name__: target
     for target in (
@@ -92,16 +161,19 @@ def main() -> None:
     )
     parser.add_argument("target", choices=TARGETS)
     parser.add_argument("--seconds", type=int, default=60, help="(default %(default)s)")
-    parser.add_argument("--corpus", type=Path, help="a folder of inputs to begin with; what is found is added there")
     arguments = parser.parse_args()
     import atheris
 
-    atheris.instrument_all()
-    words = [sys.argv[0], f"-max_total_time={arguments.seconds}", "-timeout=20", "-rss_limit_mb=4096"]
-    if arguments.corpus is not None:
-        words.append(str(arguments.corpus))
-    atheris.Setup(words, TARGETS[arguments.target])
-    atheris.Fuzz()
+    Image.init()
+    for function in gc.get_objects():
+        if isinstance(function, types.FunctionType) and (function.__module__ or "").startswith(_GUIDES):
+            atheris.instrument_func(function)
+    with tempfile.TemporaryDirectory() as corpus:
+        for number, content in enumerate(good_inputs()[arguments.target]):
+            (Path(corpus) / str(number)).write_bytes(content)
+        limits = (f"-max_total_time={arguments.seconds}", "-timeout=20", "-rss_limit_mb=4096", "-print_final_stats=1")
+        atheris.Setup([sys.argv[0], *limits, corpus], TARGETS[arguments.target])
+        atheris.Fuzz()
 
 
 if __name__ == "__main__":
