@@ -1,12 +1,15 @@
 """python -m fer_lightning.sweep SWEEP_DIR: the runs of a sweep, ranked; also printed at a sweep's end."""
 
 import argparse
+import atexit
+import contextlib
 import csv
 import io
 import json
 import logging
 import math
 import shlex
+import sys
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,17 +31,25 @@ log = logging.getLogger(__name__)
 ERROR_FILE = "error.txt"
 TABLE_FILE, PICTURE_FILE = "sweep.csv", "sweep.png"
 
+_LONG = 8  # characters of a number
+_FILE_WIDTH = 1000  # characters, of which no table is: nothing is cut where lines have no end
 
-def attempt(run: Callable[[], float], run_dir: Path) -> float:
-    """The score of one run of a sweep; NaN where it failed, with the reason in error.txt, so that the others go on."""
+
+def attempt(run: Callable[[], float], run_dir: Path) -> float | None:
+    """The score of one run of a sweep; None where it has none, so that the others go on.
+
+    Why it failed is in its error.txt. The score is not NaN, which Hydra's plugin for Optuna stumbles over, while it
+    takes None for a failed trial.
+    """
     try:
-        return run()
+        score = run()
+        return None if math.isnan(score) else score
     except Exception as error:
         told = sentence(error)
         reason = told or "".join(traceback.format_exception(error))
         files.write_text(run_dir / ERROR_FILE, reason + "\n")
         log.error("this run failed, the sweep goes on: %s", reason)
-        return math.nan
+        return None
 
 
 @dataclass(frozen=True)
@@ -102,6 +113,14 @@ def _short(keys: Sequence[str]) -> list[str]:
     return [last if lasts.count(last) == 1 else key for key, last in zip(keys, lasts, strict=True)]
 
 
+def _rounded(word: str) -> str:
+    """Numbers as a search draws them to four digits, words and numbers that people write as they are."""
+    try:
+        return f"{float(word):.4g}" if len(word) > _LONG else word
+    except ValueError:
+        return word
+
+
 def conclude(folder: Path) -> None:
     """Print the table of a sweep, write it as CSV, draw it, and say how to train the winner again.
 
@@ -126,12 +145,9 @@ def conclude(folder: Path) -> None:
         cells = ["-" if score is None else f"{score:.4f}" for score in scores]
         if run.error is not None:
             cells[0] = "failed"
-        table.add_row(str(rank), name, *words, *cells)
+        table.add_row(str(rank), name, *map(_rounded, words), *cells)
     files.write_text(folder / TABLE_FILE, text.getvalue())
-    console = Console()
-    if not console.is_terminal:  # where lines have no end, nothing needs to be cut
-        console.width = max(console.width, console.measure(table).maximum)
-    console.print(table)
+    Console(width=None if sys.stdout.isatty() else _FILE_WIDTH).print(table)
     for run in runs:
         if run.error is not None:
             print(f"{run.folder} failed: {run.error.splitlines()[-1]}")
@@ -146,13 +162,25 @@ def conclude(folder: Path) -> None:
 
 
 class RankedTable(Callback):
-    """Hydra calls this when all runs of a sweep are done."""
+    """Concludes a sweep when it ends, by Ctrl-C or an error of the sweeper too, upon which Hydra does not call."""
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        atexit.register(_conclude_cut_off, Path(config.hydra.sweep.dir))
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         from fer_lightning.distributed import is_first  # which loads Lightning: see above
 
+        atexit.unregister(_conclude_cut_off)
         if is_first():
             conclude(Path(config.hydra.sweep.dir))
+
+
+def _conclude_cut_off(folder: Path) -> None:
+    from fer_lightning.distributed import is_first
+
+    if is_first():
+        with contextlib.suppress(FerError, KeyboardInterrupt):  # not one run was begun, or a hurried user
+            conclude(folder)
 
 
 def main() -> None:

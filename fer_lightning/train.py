@@ -324,7 +324,7 @@ def _main(cfg: DictConfig) -> float:
 
 
 @hydra.main(version_base="1.3", config_path="pkg://fer_lightning.conf", config_name="train")
-def main(cfg: DictConfig) -> float:
+def main(cfg: DictConfig) -> float | None:
     quiet_libraries()
     with exit_on_user_error():
         if HydraConfig.get().mode == RunMode.MULTIRUN:

@@ -1,7 +1,12 @@
 import csv
 import math
 import shlex
+import signal
+import subprocess
+import sys
+import time
 
+import optuna
 import pytest
 from PIL import Image
 
@@ -46,6 +51,37 @@ def test_the_winner_can_be_trained_again(swept):
     assert words[3:6] == ["python", "-m", "fer_lightning.train"]
     assert "optimizer.lr=0.001" in words
     assert "data.train=140" in words
+
+
+def test_a_search_goes_on_and_takes_a_failed_run(tmp_path):
+    words = ("-m", "hparams=lr_dropout", *SHRUNK, "phases.baseline.epochs=1", "hydra.sweeper.n_trials=1")
+    for lr in ("interval(1e-3,1e-2)", "-1"):
+        process = run_command(
+            "fer_lightning.train", *words, f"optimizer.lr={lr}", f"hydra.sweep.dir={tmp_path}/out", cwd=tmp_path
+        )
+        assert process.returncode == 0, process.stderr
+    trials = optuna.load_study(study_name="lr_dropout", storage=f"sqlite:///{tmp_path}/out/study.db").trials
+    assert [trial.state.name for trial in trials] == ["COMPLETE", "FAIL"]
+    assert trials[0].params["model.dropout"] != trials[1].params["model.dropout"]
+    with (tmp_path / "out" / sweep.TABLE_FILE).open() as file:
+        rows = list(csv.DictReader(file))
+    assert float(rows[0]["accuracy"]) == pytest.approx(trials[0].value)
+    assert "torch does not take" in rows[1]["error"]
+
+
+def test_an_interrupted_sweep_shows_what_is_done(tmp_path):
+    words = ("-m", *SHRUNK, "phases.baseline.epochs=1,500", "phases.baseline.patience=500", "hydra.sweep.dir=out")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fer_lightning.train", *words], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+    )
+    while not list((tmp_path / "out").glob("1/phases/*/checkpoints/last.ckpt")):
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "2 runs, by accuracy" in said
+    assert "the best again: " in said
 
 
 def made(folder, number, words, accuracy=None):
