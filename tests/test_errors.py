@@ -1,9 +1,11 @@
 import os
+import signal
 import subprocess
 import sys
 
 import pytest
 from omegaconf import OmegaConf
+from torch.utils.data import DataLoader, Dataset
 
 from fer_lightning.errors import FerError, exit_on_user_error
 
@@ -43,6 +45,23 @@ with exit_on_user_error():
     assert process.returncode == 1
     assert process.stderr.splitlines()[-1].startswith("error: torch cannot compile here, so leave compile= out: ")
     assert "Traceback" not in process.stderr
+
+
+class Deadly(Dataset):
+    """Ends the process that reads it."""
+
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, index):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_process_that_loads_data_dies(capsys):
+    with pytest.raises(SystemExit), exit_on_user_error():
+        list(DataLoader(Deadly(), num_workers=1))
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: a process that loads data came to its end: DataLoader worker (pid")
 
 
 def test_our_own_mistakes_keep_their_traceback():

@@ -43,6 +43,10 @@ def test_configs_travel_with_the_package(site, tmp_path):
     assert packaged == {path.relative_to(ROOT / "conf") for path in (ROOT / "conf").rglob("*.yaml")}
 
 
+def test_type_checkers_find_the_annotations(site):
+    assert (site / "fer_lightning" / "py.typed").is_file()
+
+
 @pytest.mark.parametrize(
     ("module", "words"),
     [
