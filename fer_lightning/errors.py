@@ -81,8 +81,9 @@ def _configuration_mistake(error: Exception) -> str | None:
     if compiler is not None and isinstance(error, compiler.TorchDynamoException):
         return f"torch cannot compile here, so leave compile= out: {str(error).strip().splitlines()[0]}"
     if isinstance(error, RuntimeError) and str(error).startswith("DataLoader worker"):
+        what = " ".join(str(error).split()).rstrip(".")
         return (
-            f"a process that loads data came to its end: {' '.join(str(error).split()).rstrip('.')}. Where memory is short, "
+            f"a process that loads data came to its end: {what}. Where memory is short, "
             "data.num_workers=0 needs the least; a run that was under way goes on with resume=RUN_DIR"
         )
     if "hydra" not in sys.modules:
