@@ -18,7 +18,26 @@ _PREDECESSOR = "before_last.ckpt"
 
 
 class KeepingCheckpointIO(TorchCheckpointIO):
-    """Lightning's, but for its writing: onto the disk before the rename, and what ``last.ckpt`` was is kept."""
+    """Lightning's, but safe against a machine that goes down, and for runs whose directory is moved.
+
+    A checkpoint is on the disk before it is renamed, and what ``last.ckpt`` was is kept.
+    """
+
+    def load_checkpoint(self, path: str | os.PathLike[str], *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """What was saved, with the other checkpoints of the phase where this one is now.
+
+        Else ``ModelCheckpoint`` forgets the best score of a run that was moved, and may delete what lies where it was.
+        """
+        content = super().load_checkpoint(Path(path), *args, **kwargs)
+        folder = Path(path).parent
+        for name, state in content["callbacks"].items():
+            # not one that users added with a folder of its own
+            if name.startswith("ModelCheckpoint") and Path(state["dirpath"]).parts[-2:] == folder.parts[-2:]:
+                state["dirpath"] = str(folder)
+                for key in ("best_model_path", "kth_best_model_path", "last_model_path"):
+                    state[key] = _moved(state[key], folder)
+                state["best_k_models"] = {_moved(each, folder): score for each, score in state["best_k_models"].items()}
+        return content
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | os.PathLike[str], storage_options: Any = None
@@ -35,6 +54,10 @@ class KeepingCheckpointIO(TorchCheckpointIO):
                 os.fsync(file.fileno())
             if target.name == RESUMED and target.is_file():
                 target.replace(target.with_name(_PREDECESSOR))
+
+
+def _moved(path: str, folder: Path) -> str:
+    return str(folder / Path(path).name) if path else path
 
 
 def newest(folder: Path) -> tuple[Path, dict[str, Any]] | None:

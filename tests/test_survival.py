@@ -2,13 +2,16 @@
 
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import torch
+from lightning.pytorch.callbacks import ModelCheckpoint
 
 from fer_lightning import checkpoint_io, errors, files
 from tests import soak
@@ -80,6 +83,20 @@ def test_the_predecessor_is_kept(tmp_path):
         writer.save_checkpoint({"number": torch.tensor(number)}, tmp_path / "best.ckpt")
     found = {path.name: int(torch.load(path, weights_only=True)["number"]) for path in tmp_path.iterdir()}
     assert found == {"last.ckpt": 2, "before_last.ckpt": 1, "best.ckpt": 2}
+
+
+def test_a_run_that_was_moved_knows_its_best_epoch(stopped, tmp_path):
+    shutil.copytree(stopped[0], tmp_path / "moved")
+    folder = tmp_path / "moved" / "phases" / "1-baseline" / "checkpoints"
+    saved = checkpoint_io.KeepingCheckpointIO().load_checkpoint(folder / "last.ckpt", weights_only=True)
+    states = {name: state for name, state in saved["callbacks"].items() if name.startswith("ModelCheckpoint")}
+    assert len(states) == 2
+    assert str(stopped[0]) not in repr(states)
+    (best,) = (state for name, state in states.items() if "'val_accuracy'" in name)
+    callback = ModelCheckpoint(folder, monitor="val_accuracy", mode="max")
+    callback.load_state_dict(best)
+    assert float(callback.best_model_score) == float(best["best_model_score"]) > 0
+    assert Path(callback.best_model_path).is_file()
 
 
 def test_a_full_disk_leaves_the_earlier_checkpoint_whole(tmp_path):
