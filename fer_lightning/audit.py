@@ -186,7 +186,7 @@ def main(cfg: DictConfig) -> None:
     with exit_on_user_error():
         folder, out = Path(cfg.data.dir), Path(HydraConfig.get().runtime.output_dir)
         faces = fer2013.load(fer2013.find_training_file(folder))
-        has_votes = ferplus.find_votes(folder) is not None
+        has_votes = ferplus.has_votes(folder)
         findings = examine(faces, ferplus.read_votes_of(faces, folder) if has_votes else None)
         write(findings, faces, out)
         print_table(findings, faces)

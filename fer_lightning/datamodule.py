@@ -258,7 +258,7 @@ class FER2013DataModule(L.LightningDataModule):
         Raises:
             FerError: the file is malformed, or goes with other data.
         """
-        if not self.has_votes or ferplus.find_votes(self.folder) is None:
+        if not self.has_votes or not ferplus.has_votes(self.folder):
             return None
         return ferplus.read_votes_of(self.faces, self.folder)
 

@@ -41,10 +41,9 @@ def read_votes(path: Path) -> np.ndarray:
     return np.array(rows, dtype=np.uint8).reshape(-1, len(COLUMNS))
 
 
-def find_votes(folder: Path) -> Path | None:
-    """FER+'s file in ``folder``, where it is."""
-    path = folder / VOTES_FILE
-    return path if path.is_file() else None
+def has_votes(folder: Path) -> bool:
+    """Whether FER+'s file is in ``folder``."""
+    return (folder / VOTES_FILE).is_file()
 
 
 def read_votes_of(faces: Faces, folder: Path) -> np.ndarray:

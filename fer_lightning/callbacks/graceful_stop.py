@@ -23,6 +23,7 @@ class GracefulStop(L.Callback):
     def __init__(self, path: Path) -> None:
         self._path = path
         self.interrupted = False
+        self._former = signal.getsignal(signal.SIGINT)
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         # Lightning puts the former handler back in the end
