@@ -1,7 +1,7 @@
 """python -m benchmarks.reading PICTURE... --peer PYTHON: photos a second, beside the package fer from PyPI.
 
 Each runs in a process of its own with its defaults, from the files to the expressions of all faces; ours also
-without the search for small faces, which is what it does to videos. The processes take turns, so that a machine
+without the search for small faces, as most frames of a video are read. The processes take turns, so that a machine
 that slows down slows all. fer wants older packages than ours, so it has an environment of its own, whose
 interpreter --peer names: pip install fer 'setuptools<80'
 """

@@ -29,7 +29,7 @@ class KeepingCheckpointIO(TorchCheckpointIO):
         Else ``ModelCheckpoint`` forgets the best score of a run that was moved, and may delete what lies where it was.
         """
         content = super().load_checkpoint(Path(path), *args, **kwargs)
-        folder = Path(path).parent
+        folder = Path(path).resolve().parent  # as ModelCheckpoint has it
         for name, state in content["callbacks"].items():
             # not one that users added with a folder of its own
             if name.startswith("ModelCheckpoint") and Path(state["dirpath"]).parts[-2:] == folder.parts[-2:]:

@@ -114,9 +114,11 @@ def _short(keys: Sequence[str]) -> list[str]:
 
 
 def _rounded(word: str) -> str:
-    """Numbers as a search draws them to four digits, words and numbers that people write as they are."""
+    """Numbers as a search draws them to four digits, whole numbers, short ones and words as they are."""
+    if len(word) <= _LONG or word.lstrip("-").isdigit():
+        return word
     try:
-        return f"{float(word):.4g}" if len(word) > _LONG else word
+        return f"{float(word):.4g}"
     except ValueError:
         return word
 
@@ -179,7 +181,8 @@ def _conclude_cut_off(folder: Path) -> None:
     from fer_lightning.distributed import is_first
 
     if is_first():
-        with contextlib.suppress(FerError, KeyboardInterrupt):  # not one run was begun, or a hurried user
+        # not one run was begun, or the disk is full, which was said, or the user is in a hurry
+        with contextlib.suppress(FerError, OSError, KeyboardInterrupt):
             conclude(folder)
 
 

@@ -265,6 +265,11 @@ def _check_processes(cfg: DictConfig, hydra_config: HydraConf) -> None:
             "trainer.devices=1 and a launcher (hydra/launcher=joblib), or start the sweep with torchrun"
         )
     if is_launched_from_outside() and cfg.resume is None:
+        if hydra_config.runtime.choices["hydra/sweeper"] != "basic" and hydra_config.mode == RunMode.MULTIRUN:
+            raise FerError(
+                "a search cannot be started in several processes, each of which would draw other values: take "
+                "hydra/sweeper=basic and the values to try, or one process"
+            )
         key = "hydra.sweep.dir" if hydra_config.mode == RunMode.MULTIRUN else "hydra.run.dir"
         if not any(word.startswith(f"{key}=") for word in hydra_config.overrides.hydra):
             raise FerError(f"name {key}=DIR, so that all processes work on the same files")

@@ -23,6 +23,7 @@ SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg")
 _DEFAULT_RATE = 25.0  # frames a second, where a file or a camera does not say
 _SAME_FACE = 0.3  # overlap of a face's boxes in two frames, of the area that either covers
 _SEARCH = 0.5  # seconds between searches for small faces, each of which takes as long as many frames
+_SEARCH_SHARE = 5  # a search may take at most one part in so many of the time
 _FORGET = 0.5  # seconds after which a face that is not seen any more is forgotten
 
 
@@ -136,7 +137,8 @@ class _Track:
 class Follower:
     """Reads the faces of frame after frame, follows each, and averages what is read on it over time.
 
-    Small faces are searched for from time to time only, and then looked for where they were before.
+    Small faces are searched for from time to time only, and then looked for where they were before. Where frames
+    come in real time, a search that holds them up is made the more seldom for it.
 
     Args:
         reader: finds and reads the faces of one frame.
@@ -148,15 +150,20 @@ class Follower:
         self._seconds = seconds
         self._tracks: list[_Track] = []
         self._count = 0
+        self._previous = math.nan  # time of the frame before
         self._searched = -math.inf
+        self._pause = _SEARCH
 
     def read(self, frame: Image.Image, time: float) -> list[tuple[int, Face]]:
         """The faces of the frame at ``time`` (seconds), each with its number and its smoothed probabilities."""
-        free = [track for track in self._tracks if time - track.seen <= _FORGET]
+        free = [track for track in self._tracks if track.seen == self._previous or time - track.seen <= _FORGET]
         self._tracks = list(free)
-        search = time - self._searched >= _SEARCH
+        if self._searched == self._previous:
+            self._pause = max(_SEARCH, _SEARCH_SHARE * (time - self._searched))
+        search = time - self._searched >= self._pause
         if search:
             self._searched = time
+        self._previous = time
         faces = self._reader.read(frame, small_faces=search, known=[track.box for track in free])
         return [self._follow(face, time, free) for face in faces]
 

@@ -2,6 +2,8 @@
 
 A reader either reads or raises FerError; anything else, a hang or memory without bound is a mistake of ours. The
 targets are also what tests/test_properties.py tries, on fewer inputs and without Atheris (pip install atheris).
+Inputs that reach new code are kept in outputs/fuzz/TARGET, from which the next search begins; an input that a
+reader stumbled over is in outputs/fuzz.
 """
 
 import argparse
@@ -30,6 +32,7 @@ from fer_lightning.images import open_picture
 from fer_lightning.sample import draw_sample
 from tests.conftest import csv_text, random_images
 
+_FOLDER = Path("outputs/fuzz")
 # whose branches guide the search; all of torch and NumPy would take minutes to instrument
 _GUIDES = (
     "fer_lightning",
@@ -168,12 +171,13 @@ def main() -> None:
     for function in gc.get_objects():
         if isinstance(function, types.FunctionType) and (function.__module__ or "").startswith(_GUIDES):
             atheris.instrument_func(function)
-    with tempfile.TemporaryDirectory() as corpus:
-        for number, content in enumerate(good_inputs()[arguments.target]):
-            (Path(corpus) / str(number)).write_bytes(content)
-        limits = (f"-max_total_time={arguments.seconds}", "-timeout=20", "-rss_limit_mb=4096", "-print_final_stats=1")
-        atheris.Setup([sys.argv[0], *limits, corpus], TARGETS[arguments.target])
-        atheris.Fuzz()
+    corpus = _FOLDER / arguments.target
+    corpus.mkdir(parents=True, exist_ok=True)
+    for number, content in enumerate(good_inputs()[arguments.target]):
+        (corpus / f"good_{number}").write_bytes(content)
+    words = (f"-max_total_time={arguments.seconds}", "-timeout=20", "-rss_limit_mb=4096", "-print_final_stats=1")
+    atheris.Setup([sys.argv[0], *words, f"-artifact_prefix={_FOLDER}/", str(corpus)], TARGETS[arguments.target])
+    atheris.Fuzz()  # which does not return
 
 
 if __name__ == "__main__":

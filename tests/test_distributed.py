@@ -112,6 +112,14 @@ def test_a_sweep_does_not_start_processes(tmp_path):
     assert "a sweep cannot start several processes for each run" in process.stdout
 
 
+def test_a_search_in_several_processes(tmp_path, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "0")
+    words = ("-m", "hparams=lr_dropout", "data=sample", f"hydra.sweep.dir={tmp_path}/out", "hydra.sweeper.n_trials=1")
+    process = run_command("fer_lightning.train", *words, cwd=tmp_path)
+    assert "a search cannot be started in several processes" in process.stderr + process.stdout
+
+
 def test_processes_from_outside_need_one_run_directory(tmp_path, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("RANK", "0")

@@ -85,9 +85,11 @@ def test_the_predecessor_is_kept(tmp_path):
     assert found == {"last.ckpt": 2, "before_last.ckpt": 1, "best.ckpt": 2}
 
 
-def test_a_run_that_was_moved_knows_its_best_epoch(stopped, tmp_path):
+@pytest.mark.parametrize("run", ["moved", "link", "moved/../moved"])
+def test_a_run_that_was_moved_knows_its_best_epoch(stopped, tmp_path, run):
     shutil.copytree(stopped[0], tmp_path / "moved")
-    folder = tmp_path / "moved" / "phases" / "1-baseline" / "checkpoints"
+    (tmp_path / "link").symlink_to(tmp_path / "moved")
+    folder = tmp_path / run / "phases" / "1-baseline" / "checkpoints"
     saved = checkpoint_io.KeepingCheckpointIO().load_checkpoint(folder / "last.ckpt", weights_only=True)
     states = {name: state for name, state in saved["callbacks"].items() if name.startswith("ModelCheckpoint")}
     assert len(states) == 2
@@ -172,18 +174,18 @@ def test_a_run_directory_that_cannot_be_written(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("command", "words"),
+    ("command", "words", "complaint"),
     [
-        ("train", ["hydra.run.dir=file/run"]),
-        ("train", ["-m", "seed=0,1", "hydra.sweep.dir=file/sweep"]),
-        ("evaluate", ["ckpt=none.ckpt", "hydra.run.dir=file/run"]),
-        ("explain", ["ckpt=none.ckpt", "hydra.run.dir=file/run"]),
-        ("audit", ["hydra.run.dir=file"]),
+        ("train", ["hydra.run.dir=file/run"], "Not a directory: file/run"),
+        ("train", ["-m", "seed=0,1", "hydra.sweep.dir=file/sweep"], "Not a directory: file/sweep"),
+        ("evaluate", ["ckpt=none.ckpt", "hydra.run.dir=file/run"], "Not a directory: file/run"),
+        ("explain", ["ckpt=none.ckpt", "hydra.run.dir=file/run"], "Not a directory: file/run"),
+        ("audit", ["hydra.run.dir=file"], "File exists: file"),
     ],
 )
-def test_an_output_directory_that_cannot_be_made(tmp_path, command, words):
+def test_an_output_directory_that_cannot_be_made(tmp_path, command, words, complaint):
     (tmp_path / "file").write_text("kept")
-    assert_one_sentence(run_command(f"fer_lightning.{command}", *words, cwd=tmp_path), "file")
+    assert_one_sentence(run_command(f"fer_lightning.{command}", *words, cwd=tmp_path), complaint)
     assert (tmp_path / "file").read_text() == "kept"
 
 

@@ -74,11 +74,14 @@ def test_an_interrupted_sweep_shows_what_is_done(tmp_path):
     process = subprocess.Popen(
         [sys.executable, "-m", "fer_lightning.train", *words], cwd=tmp_path, stdout=subprocess.PIPE, text=True
     )
-    while not list((tmp_path / "out").glob("1/phases/*/checkpoints/last.ckpt")):
-        assert process.poll() is None
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    said, _ = process.communicate(timeout=60)
+    try:
+        while not list((tmp_path / "out").glob("1/phases/*/checkpoints/last.ckpt")):
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        said, _ = process.communicate(timeout=180)
+    finally:
+        process.kill()
     assert process.returncode == 130
     assert "2 runs, by accuracy" in said
     assert "the best again: " in said

@@ -74,6 +74,7 @@ def test_follows_each_face_and_forgets_those_that_left():
     assert [number for number, _ in first] == [1, 2]
     assert [number for number, _ in second] == [2, 1]
     assert [read.label for _, read in second] == ["sad", "happy"]
+    assert follower.read([], 1.0) == []
     ((number, read),) = follower.read([face(left, fear=1.0)], 2.0)
     assert number == 3
     assert read.probabilities["fear"] == 1.0  # nothing of the one before it
@@ -88,6 +89,21 @@ def test_searches_for_small_faces_from_time_to_time():
     assert [step for step, asked in enumerate(reader.asked) if asked["small_faces"]] == [0, 5, 10]
     # where a face was is looked at for half a second more
     assert [len(asked["known"]) for asked in reader.asked] == [0, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0]
+
+
+def test_a_slow_camera():
+    """A search that takes half a second is made every few seconds, and faces keep their numbers."""
+    reader = Scripted()
+    follower = Follower(reader)
+    time, numbers, searches = 0.0, [], []
+    for _ in range(60):
+        ((number, _),) = follower.read([face((0.0, 0.0, 10.0, 10.0))], time)
+        numbers.append(number)
+        if reader.asked[-1]["small_faces"]:
+            searches.append(time)
+        time += 0.6 if reader.asked[-1]["small_faces"] else 0.1
+    assert set(numbers) == {1}
+    assert np.diff(searches) == pytest.approx(3.0, abs=0.11)
 
 
 def test_a_small_face_is_followed():
