@@ -281,13 +281,13 @@ def sweep(values: Sequence[Mapping[str, str]], accuracies: Sequence[float], path
         if len(keys) > 1:
             points = axes.scatter(across[done], up[done], c=scores[done], cmap="viridis", s=120)
             figure.colorbar(points, label="accuracy on the val split, %")
-            axes.scatter(across[~done], up[~done], color=GREY, marker="x", label="failed")
+            axes.scatter(across[~done], up[~done], color=GREY, marker="x", label="no score: failed, or not done")
             for x, y, score in zip(across[done], up[done], scores[done], strict=True):
                 axes.annotate(f"{score:.1f}", (x, y), xytext=(0, 9), textcoords="offset points", ha="center")
         else:
             axes.scatter(across[done], scores[done], color=BLUE, s=60)
             low = np.nanmin(scores) if done.any() else 0
-            axes.scatter(across[~done], np.full((~done).sum(), low), color=GREY, marker="x", label="failed")
+            axes.scatter(across[~done], np.full((~done).sum(), low), color=GREY, marker="x", label="no score: failed, or not done")
         for scale, numbers in ((axes.set_xscale, across), (axes.set_yscale, up))[: len(keys)]:
             if numbers.min() > 0 and numbers.max() >= 5 * numbers.min():
                 scale("log")
