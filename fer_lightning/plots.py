@@ -269,7 +269,7 @@ def sweep(values: Sequence[Mapping[str, str]], accuracies: Sequence[float], path
         if not keys:
             figure, axes = plt.subplots(figsize=(8, 1.5 + 0.35 * len(values)))
             bars = axes.barh(range(len(values)), np.nan_to_num(scores), color=BLUE)
-            axes.bar_label(bars, labels=[f"{score:.1f}" if score == score else "failed" for score in scores], padding=3)
+            axes.bar_label(bars, labels=[f"{score:.1f}" if score == score else "no score" for score in scores], padding=3)
             axes.set_yticks(range(len(values)), [" ".join(f"{k}={v}" for k, v in run.items()) for run in values])
             axes.invert_yaxis()
             axes.set_xlabel("accuracy on the val split, %")
