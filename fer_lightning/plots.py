@@ -15,6 +15,7 @@ from fer_lightning.phases import PhaseResult
 from fer_lightning.style import BLUE, GREEN, GREY, ORANGE, STYLE, save
 
 _FACES_PER_CLASS = 10
+_NO_SCORE = "no score"  # a run of a sweep that failed or is not done
 
 
 def class_counts(datamodule: FER2013DataModule, path: Path) -> None:
@@ -269,7 +270,8 @@ def sweep(values: Sequence[Mapping[str, str]], accuracies: Sequence[float], path
         if not keys:
             figure, axes = plt.subplots(figsize=(8, 1.5 + 0.35 * len(values)))
             bars = axes.barh(range(len(values)), np.nan_to_num(scores), color=BLUE)
-            axes.bar_label(bars, labels=[f"{score:.1f}" if score == score else "no score" for score in scores], padding=3)
+            labels = [_NO_SCORE if np.isnan(score) else f"{score:.1f}" for score in scores]
+            axes.bar_label(bars, labels=labels, padding=3)
             axes.set_yticks(range(len(values)), [" ".join(f"{k}={v}" for k, v in run.items()) for run in values])
             axes.invert_yaxis()
             axes.set_xlabel("accuracy on the val split, %")
@@ -281,13 +283,13 @@ def sweep(values: Sequence[Mapping[str, str]], accuracies: Sequence[float], path
         if len(keys) > 1:
             points = axes.scatter(across[done], up[done], c=scores[done], cmap="viridis", s=120)
             figure.colorbar(points, label="accuracy on the val split, %")
-            axes.scatter(across[~done], up[~done], color=GREY, marker="x", label="no score: failed, or not done")
+            axes.scatter(across[~done], up[~done], color=GREY, marker="x", label=_NO_SCORE)
             for x, y, score in zip(across[done], up[done], scores[done], strict=True):
                 axes.annotate(f"{score:.1f}", (x, y), xytext=(0, 9), textcoords="offset points", ha="center")
         else:
             axes.scatter(across[done], scores[done], color=BLUE, s=60)
             low = np.nanmin(scores) if done.any() else 0
-            axes.scatter(across[~done], np.full((~done).sum(), low), color=GREY, marker="x", label="no score: failed, or not done")
+            axes.scatter(across[~done], np.full((~done).sum(), low), color=GREY, marker="x", label=_NO_SCORE)
         for scale, numbers in ((axes.set_xscale, across), (axes.set_yscale, up))[: len(keys)]:
             if numbers.min() > 0 and numbers.max() >= 5 * numbers.min():
                 scale("log")

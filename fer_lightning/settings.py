@@ -41,6 +41,12 @@ def save(cfg: DictConfig, choices: Mapping[str, Any], run_dir: Path) -> None:
     files.write_text(run_dir / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
 
 
+def check_run(run_dir: Path) -> None:
+    """Raises FerError where ``run_dir`` holds no run."""
+    if not (run_dir / SETTINGS_FILE).is_file():
+        raise FerError(f"resume={run_dir} is no run directory: it has no {SETTINGS_FILE}")
+
+
 def load(run_dir: Path) -> DictConfig:
     """Compose a run's config anew from the packaged configs and the plain values that it saved.
 
@@ -49,9 +55,8 @@ def load(run_dir: Path) -> DictConfig:
     Raises:
         FerError: ``run_dir`` holds no run, or its settings are damaged.
     """
+    check_run(run_dir)
     path = run_dir / SETTINGS_FILE
-    if not path.is_file():
-        raise FerError(f"resume={run_dir} is no run directory: it has no {SETTINGS_FILE}")
     try:
         saved = yaml.safe_load(path.read_text())
         groups, values = saved["groups"], saved["values"]

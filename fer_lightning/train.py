@@ -305,6 +305,8 @@ def _main(cfg: DictConfig) -> float:
     run_dir = Path(hydra_config.runtime.output_dir if cfg.resume is None else cfg.resume).absolute()
     if not is_first():
         logging.disable(logging.WARNING)  # the first process says it
+    if cfg.resume is not None:
+        settings.check_run(run_dir)  # before the lock makes the directory
     with _alone_in(run_dir):
         requeued = cfg.resume is None and is_requeued() and (run_dir / settings.SETTINGS_FILE).is_file()
         if requeued:

@@ -134,6 +134,7 @@ def test_resume_refuses_other_settings(run_dir):
 def test_resume_of_no_run(tmp_path):
     process = run_command("fer_lightning.train", f"resume={tmp_path}/nothing", cwd=tmp_path)
     assert_one_sentence(process, "is no run directory")
+    assert not (tmp_path / "nothing").exists()
 
 
 @pytest.mark.parametrize("experiment", sorted(PACKAGED_EXPERIMENTS - {"ferplus"}))
