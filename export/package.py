@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from fer_lightning import files
 from fer_lightning.bundle import GOLDEN_FILE, LABELS_FILE, MANIFEST_FILE, read_manifest
 from fer_lightning.errors import FerError
 
@@ -58,8 +59,9 @@ def building(out: Path) -> Iterator[Path]:
     temporary = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     try:
         yield temporary
-        for path in (temporary, *temporary.rglob("*")):
-            path.chmod(0o755 if path.is_dir() else 0o644)  # mkdtemp and some converters keep other users out
+        allowed = ~files.umask()
+        for path in (temporary, *temporary.rglob("*")):  # mkdtemp and some converters keep other users out
+            path.chmod((0o777 if path.is_dir() else 0o666) & allowed)
         with _set_aside(out):
             temporary.rename(out)
     finally:

@@ -1,6 +1,10 @@
 """Reads an exported bundle and runs its models with LiteRT; no torch."""
 
+import hashlib
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +40,77 @@ def shipped_bundle() -> Path:
             "python -m fer_lightning.train"
         )
     return folder
+
+
+_TRIAL_SECONDS = 60
+_TRIAL_MEMORY = 8 << 30  # bytes of address space, most of which the libraries only reserve
+# what a trial runs, on inputs of zeros and of ones
+_TRIAL = f"""
+import sys
+try:
+    import resource
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_AS, ({_TRIAL_MEMORY}, {_TRIAL_MEMORY}))
+except ImportError:  # not on Windows
+    pass
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+try:
+    interpreter = Interpreter(model_path=sys.argv[1], num_threads=1)
+    interpreter.allocate_tensors()
+    for value in (0, 1):
+        for tensor in interpreter.get_input_details():
+            interpreter.set_tensor(tensor["index"], np.full(tensor["shape"], value, tensor["dtype"]))
+        interpreter.invoke()
+        for tensor in interpreter.get_output_details():
+            interpreter.get_tensor(tensor["index"])
+except Exception as error:
+    sys.exit(" ".join(str(error).split())[:200] or type(error).__name__)
+"""
+
+
+def require_loadable(path: Path) -> None:
+    """Load and run a model that comes from elsewhere in another process first: LiteRT crashes on damaged files.
+
+    Raises:
+        FerError: it is missing, or LiteRT refuses it, crashes or hangs on it.
+    """
+    if not path.is_file():
+        raise FerError(f"no such file: {path}")
+    try:
+        trial = subprocess.run(
+            [sys.executable, "-P", "-c", _TRIAL, str(path)],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_TRIAL_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise FerError(f"{path} is damaged: LiteRT did not finish one run of it in {_TRIAL_SECONDS} s") from None
+    if trial.returncode < 0:
+        name = signal.Signals(-trial.returncode).name
+        raise FerError(f"{path} is damaged or not a TFLite model: LiteRT crashed on it ({name})")
+    if trial.returncode:
+        said = trial.stderr.strip().splitlines()
+        raise FerError(f"{path} is not a TFLite model that LiteRT loads: {said[-1] if said else 'it gives no reason'}")
+
+
+def require_intact(folder: Path) -> None:
+    """Raises FerError if a bundle's app model is not the file that its manifest describes, or does not load.
+
+    A folder without a manifest, such as an app's own, only has to load.
+    """
+    path = folder / MODEL_FILE
+    if not path.is_file():
+        raise FerError(f"{folder} is not a bundle: it has no {MODEL_FILE}")
+    if not (folder / MANIFEST_FILE).is_file():
+        require_loadable(path)
+        return
+    expected = read_manifest(folder)["files"].get(MODEL_FILE, {}).get("sha256")
+    with path.open("rb") as file:
+        if hashlib.file_digest(file, "sha256").hexdigest() != expected:
+            raise FerError(f"{path} is damaged: its SHA-256 is not the one in {MANIFEST_FILE}")
 
 
 class TFLiteModel:

@@ -16,7 +16,7 @@ def log_conclusion(loggers: Iterable[Logger], scores: Mapping[str, Any], figures
     for logger in loggers:
         if isinstance(logger, TensorBoardLogger):
             for path in paths:
-                pixels = np.asarray(Image.open(path).convert("RGB"))
+                pixels = np.asarray(Image.open(path, formats=("PNG",)).convert("RGB"))
                 logger.experiment.add_image(path.stem, pixels, dataformats="HWC")
         elif isinstance(logger, WandbLogger):
             for path in paths:

@@ -6,6 +6,8 @@ import os
 import sys
 from collections.abc import Iterator
 
+from fer_lightning.terminal import printable
+
 INTERRUPTED_EXIT_CODE = 130  # the shell's convention for a process ended by Ctrl-C
 TERMINATED_EXIT_CODE = 143  # and by SIGTERM
 
@@ -22,7 +24,7 @@ class Terminated(KeyboardInterrupt):
 
 
 def _fail(message: str, code: int = 1) -> None:
-    print(f"error: {message}" if code == 1 else message, file=sys.stderr)
+    print(f"error: {printable(message)}" if code == 1 else printable(message), file=sys.stderr)
     raise SystemExit(code)
 
 
@@ -64,7 +66,7 @@ def _system_mistake(error: OSError) -> str | None:
         return f"the disk is full: {error.strerror}: {error.filename or 'while writing'}"
     if error.errno == errno.EFBIG:
         return f"a file would grow beyond the limit on file sizes: {error.filename or 'while writing'}"
-    if isinstance(error, _MISPLACED) or error.errno == errno.ENAMETOOLONG:
+    if isinstance(error, _MISPLACED) or error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
         return f"{error.strerror}: {error.filename}"
     if error.errno == errno.EROFS:
         return f"the file system is read-only: {error.filename}"

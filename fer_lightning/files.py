@@ -4,8 +4,8 @@ import contextlib
 import errno
 import json
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,13 @@ def copy(source: Path, target: Path) -> None:
     """Copy a file, whole or not at all."""
     with replacing(target) as temporary:
         shutil.copyfile(source, temporary)
+
+
+def umask() -> int:
+    """The permissions that this process takes from new files; asking for them means setting them for a moment."""
+    current = os.umask(0o077)
+    os.umask(current)
+    return current
 
 
 @contextlib.contextmanager
@@ -60,19 +67,33 @@ def locked(path: Path, wait: float = -1) -> Iterator[None]:
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path beside ``path`` that takes its place on success and vanishes on failure.
 
+    A link keeps pointing where it points, and what it points to is replaced. What is not a regular file, such as a
+    device or a pipe, is given itself. The file's permissions are the former file's, else what the umask leaves.
     Makes the folder where needed.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # the same suffix, by which some writers choose a format
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
-    os.close(descriptor)
-    temporary = Path(name)
+    target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_file() and not target.is_dir():
+        yield target
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = _make_beside(target)
     try:
         yield temporary
-        temporary.chmod(0o644)  # mkstemp keeps other users out
-        temporary.replace(path)
+        if target.is_file():
+            shutil.copymode(target, temporary)
+        temporary.replace(target)
     except BaseException as error:
         temporary.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.errno in _NO_ROOM and error.filename is None:
             error.filename = str(path)  # which write() does not say
         raise
+
+
+def _make_beside(target: Path) -> Path:
+    """An empty hidden file in the same folder; mkstemp would make it private, whatever the umask says."""
+    while True:
+        # the same suffix, by which some writers choose a format
+        path = target.with_name(f".{target.stem[:100]}.{secrets.token_hex(4)}{target.suffix}")
+        with contextlib.suppress(FileExistsError):
+            path.touch(exist_ok=False)
+            return path

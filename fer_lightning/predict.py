@@ -27,8 +27,10 @@ from fer_lightning.files import replacing
 from fer_lightning.images import open_picture
 from fer_lightning.labels import LABELS
 from fer_lightning.reader import ExpressionReader, Face
+from fer_lightning.terminal import printable
 
 _CSV_COLUMNS = ("file", "seconds", "left", "top", "right", "bottom", "score", "label", "doubt", *LABELS)
+_CSV_HEADER = (",".join(_CSV_COLUMNS) + "\r\n").encode()
 _CHARTED_FACES = 6
 _CHARTED_TRACKS = 3
 
@@ -98,6 +100,8 @@ def _all_sources(words: Sequence[str]) -> tuple[list[Path | int], bool]:
 
 def _sources(word: str) -> Sequence[Path | int]:
     """What a word names, folders and patterns as the files in them."""
+    if not word:
+        raise FerError("a PATH is empty; '.' is the working directory")
     path = Path(word)
     if path.is_dir():
         known = (*images.SUFFIXES, *video.SUFFIXES)
@@ -108,10 +112,12 @@ def _sources(word: str) -> Sequence[Path | int]:
     if word.isdecimal() and not path.exists():
         return [int(word)]
     if not path.exists() and glob.has_magic(word):
-        matches = sorted(glob.glob(word, recursive=True))  # noqa: PTH207, Path's takes no absolute patterns
-        if not matches:
+        # unlike glob.glob's, this ** does not follow links to folders, which may lead back
+        matches = sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
+        found = [match for match in matches if match.is_file() and not match.name.startswith(".")]
+        if not found:
             raise FerError(f"nothing matches {word}")
-        return [Path(match) for match in matches if Path(match).is_file()]
+        return found
     return [path]
 
 
@@ -152,8 +158,9 @@ class _Output:
 
     def __enter__(self) -> "_Output":
         if self._csv_path is not None:
+            _refuse_foreign(self._csv_path)
             temporary = self._opened.enter_context(replacing(self._csv_path))
-            file = self._opened.enter_context(temporary.open("w", newline=""))
+            file = self._opened.enter_context(temporary.open("w", newline="", errors="surrogateescape"))
             self._rows = csv.writer(file)
             self._rows.writerow(_CSV_COLUMNS)
         return self
@@ -178,13 +185,28 @@ class _Output:
                 self._rows.writerow([name, "" if seconds is None else round(seconds, 3)])
 
 
+def _refuse_foreign(path: Path) -> None:
+    """Raises FerError if ``path`` is a file with anything in it but a table of ours, which a new one may replace."""
+    if not path.is_file():
+        return
+    with path.open("rb") as file:
+        start = file.read(len(_CSV_HEADER))
+    if start and start != _CSV_HEADER:
+        raise FerError(f"--csv {path} exists and is not a table of fer-predict; name another file")
+
+
 def _progress() -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     return Progress(*columns, console=messages, transient=True, disable=not messages.is_terminal)
 
 
+def _plain(text: object) -> str:
+    """``text`` for one of our consoles: neither rich's markup nor a terminal's."""
+    return escape(printable(str(text)))
+
+
 def _complain(error: FerError) -> None:
-    messages.print(f"error: {escape(str(error))}", style="red")
+    messages.print(f"error: {_plain(error)}", style="red")
 
 
 # -------------------------------------------------------------------------------------- pictures
@@ -226,12 +248,12 @@ def _table() -> Table:
 
 def _fill(table: Table, name: str, faces: Sequence[Face]) -> None:
     if not faces:
-        table.add_row(escape(name), "", "[dim]no face found[/dim]", "", "")
+        table.add_row(_plain(name), "", "[dim]no face found[/dim]", "", "")
     for index, face in enumerate(faces):
         first, second, *_ = sorted(face.probabilities.items(), key=lambda pair: -pair[1])
         left, top, right, bottom = (round(value) for value in face.box)
         table.add_row(
-            escape(name) if index == 0 else "",
+            _plain(name) if index == 0 else "",
             f"{right - left}x{bottom - top} at {left},{top}",
             f"[bold]{first[0]}[/bold] {first[1]:.0%}",
             f"{second[0]} {second[1]:.0%}",
@@ -242,14 +264,14 @@ def _fill(table: Table, name: str, faces: Sequence[Face]) -> None:
 def _draw_copy(picture: Image.Image, faces: Sequence[Face], path: Path) -> None:
     with replacing(path) as temporary:
         annotate(picture, faces).save(temporary, format="PNG")
-    messages.print(f"annotated copy: {escape(str(path))}")
+    messages.print(f"annotated copy: {_plain(path)}")
 
 
 def _draw_chart(picture: Image.Image, faces: Sequence[Face], title: str, path: Path) -> None:
     from fer_lightning import charts  # which takes matplotlib half a second to load
 
     charts.probabilities(picture, faces[:_CHARTED_FACES], title, path)
-    messages.print(f"chart: {escape(str(path))}")
+    messages.print(f"chart: {_plain(path)}")
 
 
 # ---------------------------------------------------------------------------------------- videos
@@ -269,7 +291,7 @@ def _read_video(source: Path | int, reader: ExpressionReader, output: _Output, c
             copy: video.VideoWriter | None = None
             if copies is not None:
                 copy = opened.enter_context(video.writing(copies.path(source, "expressions.mp4"), frames.rate))
-            task = progress.add_task(escape(name), total=frames.frames)
+            task = progress.add_task(_plain(name), total=frames.frames)
             try:
                 for number, frame in enumerate(frames):
                     seconds = time.perf_counter() - started if isinstance(source, int) else number / frames.rate
@@ -289,7 +311,7 @@ def _read_video(source: Path | int, reader: ExpressionReader, output: _Output, c
     rate = len(times) / (time.perf_counter() - started)
     _sum_up(name, times, answers, rate, output)
     if copies is not None:
-        messages.print(f"annotated video: {escape(str(copies.path(source, 'expressions.mp4')))}")
+        messages.print(f"annotated video: {_plain(copies.path(source, 'expressions.mp4'))}")
         _draw_over_time(name, times, answers, copies.path(source, "over_time.png"))
     return True
 
@@ -312,7 +334,7 @@ def _sum_up(
         parts = ", ".join(f"{label} {share:.0%}" for label, share in ranking if share)
         says = f"face {faces[0]} in {len(values):,} of them: {parts}"
     console = messages if output.as_json else Console(soft_wrap=True, highlight=False)
-    console.print(f"{escape(name)}: {len(times):,} frames, {rate:.0f} a second; {says}")
+    console.print(f"{_plain(name)}: {len(times):,} frames, {rate:.0f} a second; {says}")
 
 
 def _draw_over_time(name: str, times: Sequence[float], answers: Sequence[dict[int, list[float]]], path: Path) -> None:
@@ -325,7 +347,7 @@ def _draw_over_time(name: str, times: Sequence[float], answers: Sequence[dict[in
     charts.over_time(
         times, {face: np.array([frame.get(face, unseen) for frame in answers]) for face in faces}, name, path
     )
-    messages.print(f"chart: {escape(str(path))}")
+    messages.print(f"chart: {_plain(path)}")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from fer_lightning.boxes import Box
-from fer_lightning.bundle import MODEL_FILE, TFLiteModel, shipped_bundle
+from fer_lightning.bundle import MODEL_FILE, TFLiteModel, require_intact, require_loadable, shipped_bundle
 from fer_lightning.errors import FerError
 from fer_lightning.faces import Detection, FaceDetector, crop_face
 from fer_lightning.images import as_face, open_picture
@@ -160,8 +160,10 @@ def _from_array(array: np.ndarray) -> Image.Image:
 
 def _load(path: Path) -> Probabilities:
     if path.is_dir():
-        path = path / MODEL_FILE
+        require_intact(path)
+        return TFLiteModel(path / MODEL_FILE).probabilities
     if path.suffix == ".tflite":
+        require_loadable(path)
         return TFLiteModel(path).probabilities
     if not path.is_file():
         raise FerError(f"--model {path} is neither a bundle, nor a .tflite file, nor a checkpoint")

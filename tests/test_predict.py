@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 import struct
 import subprocess
@@ -25,9 +26,9 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def predict(bundle, folder):
+def predict(folder):
     def run(*words):
-        return run_command("fer_lightning.predict", *words, "--model", str(bundle), cwd=folder)
+        return run_command("fer_lightning.predict", *words, cwd=folder)
 
     return run
 
@@ -102,7 +103,7 @@ def test_one_bad_file_does_not_stop_the_others(predict, folder):
     ):
         assert complaint.startswith("error: ")
         assert name in complaint
-    assert "more than the 150,000,000 pixels" in complaints[4]
+    assert "more than 178,956,970 pixels" in complaints[4]
 
 
 @pytest.mark.parametrize(
@@ -174,20 +175,74 @@ def test_a_former_csv_survives_a_failure(folder, predict):
     assert (folder / "out.csv").read_text() == "mine"
 
 
-def test_a_bundle_needs_neither_torch_nor_lightning(folder, bundle):
+@pytest.mark.parametrize("name", ["rocket.jpg", "notes.csv"])
+def test_a_csv_does_not_overwrite_other_files(folder, predict, name):
+    (folder / "notes.csv").write_text("name,grade\nAda,1\n")
+    before = (folder / name).read_bytes()
+    process = predict("a [[]b] = $c,d.png", "--csv", name)
+    assert process.returncode == 1
+    assert process.stderr == f"error: --csv {name} exists and is not a table of fer-predict; name another file\n"
+    assert (folder / name).read_bytes() == before
+
+
+def test_a_former_table_is_replaced(folder, predict):
+    for _ in range(2):
+        assert predict("rocket.jpg", "--csv", "out.csv").returncode == 0
+    assert len((folder / "out.csv").read_text().splitlines()) == 2
+
+
+def test_no_word_and_no_pipe(folder, predict):
+    os.mkfifo(folder / "pipe.jpg")
+    process = predict("", "pipe.jpg", "rocket.jpg", "--json")
+    assert process.returncode == 1
+    assert process.stderr.splitlines() == [
+        "error: a PATH is empty; '.' is the working directory",
+        "error: pipe.jpg is not a regular file",
+    ]
+    assert json.loads(process.stdout)["file"] == "rocket.jpg"
+
+
+def test_links_in_a_circle(folder, predict):
+    for name in ("one", "two"):
+        (folder / "loop" / name).mkdir(parents=True)
+        (folder / "loop" / name / "again").symlink_to(folder / "loop")
+    shutil.copy(folder / "rocket.jpg", folder / "loop" / "rocket.jpg")
+    for word in ("loop", "loop/**/*.jpg"):
+        assert len(predict(word, "--json").stdout.splitlines()) == 1
+
+
+def test_names_do_not_steer_the_terminal(folder, predict):
+    name = "\x1b[31m\x1b]0;title\x07\u202egpj.jpg"
+    shutil.copy(folder / "rocket.jpg", folder / name)
+    (folder / "\x1b[2J.png").write_text("hello")
+    process = predict(name, "\x1b[2J.png")
+    assert process.returncode == 1
+    assert "\x1b" not in process.stdout + process.stderr
+    assert "\\x1b[2J.png is not an image" in process.stderr
+    assert "\u202e" not in process.stdout
+
+
+def test_a_name_that_is_not_utf_8(folder, predict):
+    shutil.copy(folder / "rocket.jpg", os.fsencode(folder) + b"/caf\xe9.jpg")
+    process = predict(".", "--csv", "out.csv", "--out", "copies")
+    assert process.returncode == 0, process.stderr
+    assert b"caf\xe9.jpg" in (folder / "out.csv").read_bytes()
+
+
+def test_a_bundle_needs_neither_torch_nor_lightning(folder):
     code = (
-        "import sys; from fer_lightning import predict; sys.argv = ['x', 'rocket.jpg', '--model', sys.argv[1]]; "
+        "import sys; from fer_lightning import predict; sys.argv = ['x', 'rocket.jpg']; "
         "predict.main(); heavy = {'torch', 'lightning', 'tensorflow', 'matplotlib', 'cv2', 'pandas', 'hydra'}; "
         "print('imported', sorted(heavy & set(sys.modules)))"
     )
-    process = subprocess.run([sys.executable, "-c", code, str(bundle)], cwd=folder, capture_output=True, text=True)
+    process = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True)
     assert process.stdout.splitlines()[-1] == "imported []", process.stderr
 
 
-def test_a_reader_that_has_had_enough(folder, bundle):
+def test_a_reader_that_has_had_enough(folder):
     for number in range(20):
         shutil.copy(folder / "rocket.jpg", folder / f"rocket{number}.jpg")
-    words = f"{sys.executable} -m fer_lightning.predict 'rocket*.jpg' --json --model {bundle}"
+    words = f"{sys.executable} -m fer_lightning.predict 'rocket*.jpg' --json"
     process = subprocess.run(f"{words} | head -1", shell=True, cwd=folder, capture_output=True, text=True)
     assert json.loads(process.stdout)["file"] == "rocket.jpg"
     assert process.stderr == ""
