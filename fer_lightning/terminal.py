@@ -8,7 +8,7 @@ _UNPRINTABLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
 def printable(text: str) -> str:
-    r"""``text`` with everything that could steer a terminal written as an escape: ``\x1b`` in place of the character."""
+    r"""``text`` with every character that could steer a terminal written as an escape such as ``\x1b``."""
     return "".join(
         character.encode("unicode_escape", "surrogatepass").decode("ascii")
         if unicodedata.category(character) in _UNPRINTABLE
