@@ -17,8 +17,8 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from fer_lightning.machine import describe
-from fer_lightning.style import BLUE, GREY, ORANGE, STYLE, save
+from fer_lightning.reporting.style import BLUE, GREY, ORANGE, STYLE, save
+from fer_lightning.utils.environment import describe
 
 COMMON = [
     "+experiment=best",

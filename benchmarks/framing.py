@@ -2,7 +2,7 @@
 
 FER2013's pictures are enlarged six times, with their border repeated around them so that the detector sees the
 whole head, and the largest face found in each is measured against the picture. What it prints is what
-``fer_lightning.faces.crop_face`` crops by, so that a photo's faces look to the network as its training faces did.
+``inference.face_detection.crop_face`` crops by, so that faces in photos are framed as the training faces are.
 """
 
 import argparse
@@ -15,9 +15,9 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from fer_lightning import fer2013
-from fer_lightning.faces import FaceDetector
-from fer_lightning.preprocessing import IMAGE_SIZE
+from fer_lightning.constants import IMAGE_SIZE
+from fer_lightning.data import fer2013
+from fer_lightning.inference.face_detection import FaceDetector
 
 ENLARGED = 6
 BORDER = 12  # pixels to each side

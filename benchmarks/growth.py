@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from fer_lightning.machine import describe
+from fer_lightning.utils.environment import describe
 
 FACTORS = (1, 4, 16)
 BATCHES = 200
@@ -31,7 +31,7 @@ def own():
 _PARSE = (
     _MEMORY
     + """
-from fer_lightning import fer2013
+from fer_lightning.data import fer2013
 path, before, most = Path(sys.argv[1]), own(), 0
 started = time.perf_counter()
 for block in fer2013.parse(path):
@@ -48,9 +48,9 @@ _TRAIN = (
     + """
 import hydra, tempfile
 from hydra.utils import instantiate
-from fer_lightning.module import ExpressionClassifier
-from fer_lightning.phases import run_phases
-from fer_lightning.quiet import quiet_libraries
+from fer_lightning.training.classifier import ExpressionClassifier
+from fer_lightning.training.phases import run_phases
+from fer_lightning.utils.quiet import quiet_libraries
 quiet_libraries()
 with hydra.initialize_config_module("fer_lightning.conf", version_base="1.3"):
     cfg = hydra.compose("train", overrides=[

@@ -19,8 +19,8 @@ from rich.console import Console
 from rich.table import Table
 from torchvision import datasets
 
-from fer_lightning import fer2013
-from fer_lightning.machine import describe
+from fer_lightning.data import fer2013
+from fer_lightning.utils.environment import describe
 
 
 def notebook_loop(path: Path) -> np.ndarray:

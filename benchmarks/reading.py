@@ -18,18 +18,18 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from fer_lightning.machine import describe
+from fer_lightning.utils.environment import describe
 
 OURS, SMALL_FACES_LEFT_OUT, PEER = "fer_lightning", "fer_lightning, large faces", "fer from PyPI"
 # each defines read(path), which gives the number of faces
 SCRIPTS = {
     OURS: """
-from fer_lightning.reader import ExpressionReader
+from fer_lightning.inference.reader import ExpressionReader
 reader = ExpressionReader()
 read = lambda path: len(reader.read(path))
 """,
     SMALL_FACES_LEFT_OUT: """
-from fer_lightning.reader import ExpressionReader
+from fer_lightning.inference.reader import ExpressionReader
 reader = ExpressionReader()
 read = lambda path: len(reader.read(path, small_faces=False))
 """,

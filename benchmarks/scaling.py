@@ -18,7 +18,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from fer_lightning.machine import describe
+from fer_lightning.utils.environment import describe
 
 # the largest of the processes that a command started, in KiB as Linux has it, or in bytes as macOS has
 _MEASURED = """

@@ -8,18 +8,18 @@ import argparse
 import tempfile
 from pathlib import Path
 
+from fer_lightning.export.check.latency import RUNS_A_TURN, milliseconds
+from fer_lightning.export.check.measure import NOTEBOOK
+from fer_lightning.export.check.runtimes import LITERT, ONNX_RUNTIME, is_installed, load
+from fer_lightning.export.convert.keras import to_notebook_tflite
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from export.latency import RUNS_A_TURN, milliseconds
-from export.measuring import NOTEBOOK
-from export.runtimes import LITERT, ONNX_RUNTIME, is_installed, load
-from export.to_keras import to_notebook_tflite
-from fer_lightning.bundle import read_manifest
 from fer_lightning.errors import exit_on_user_error
-from fer_lightning.machine import describe
-from fer_lightning.network import ExpressionCNN
+from fer_lightning.inference.tflite_model import read_manifest
+from fer_lightning.models.networks import ExpressionCNN
+from fer_lightning.utils.environment import describe
 
 THREADS = (1, 2)
 

@@ -18,7 +18,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from fer_lightning.machine import describe
+from fer_lightning.utils.environment import describe
 
 NOTEBOOK_ACCURACY = 0.678
 RECIPES = {"ours": ["+experiment=best"], "the notebook's": ["+experiment=notebook", "data.split=official"]}

@@ -23,6 +23,7 @@ import hydra
 import lightning as L
 import numpy as np
 import torch
+from fer_lightning.export.convert.keras import keras_network
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 from rich.box import SIMPLE_HEAD
@@ -30,13 +31,12 @@ from rich.console import Console
 from rich.table import Table
 from torch.utils.flop_counter import FlopCounterMode
 
-from export.to_keras import keras_network
-from fer_lightning.machine import describe
-from fer_lightning.module import ExpressionClassifier
-from fer_lightning.network import ExpressionCNN
-from fer_lightning.phases import best_precision, run_phases
-from fer_lightning.quiet import quiet_libraries
-from fer_lightning.settings import plain
+from fer_lightning.models.networks import ExpressionCNN
+from fer_lightning.training.classifier import ExpressionClassifier
+from fer_lightning.training.phases import best_precision, run_phases
+from fer_lightning.training.run_config import plain
+from fer_lightning.utils.environment import describe
+from fer_lightning.utils.quiet import quiet_libraries
 
 
 def compose(batch_size: int, steps: int, overrides: list[str]) -> DictConfig:

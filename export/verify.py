@@ -15,15 +15,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from export.errors import explaining_missing_packages
 from fer_lightning.errors import FerError, exit_on_user_error
 
+from .missing_packages import explaining_missing_packages
+
 with explaining_missing_packages():
-    from export import package
-    from export.fingerprints import fingerprint
-    from export.golden import read_golden
-    from export.runtimes import LITERT, MODULES, TENSORFLOW, is_installed, load
-    from fer_lightning.bundle import (
+    from fer_lightning.inference.tflite_model import (
         LABELS_FILE,
         LABELS_TEXT,
         MANIFEST_FILE,
@@ -32,6 +29,11 @@ with explaining_missing_packages():
         read_manifest,
         require_loadable,
     )
+
+    from .bundle import atomic_dir
+    from .bundle.fingerprints import fingerprint
+    from .check.golden import read_golden
+    from .check.runtimes import LITERT, MODULES, TENSORFLOW, is_installed, load
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ def verify(folder: Path, *, with_tensorflow: bool = False) -> Verdict:
     manifest = read_manifest(folder)
     wrong, not_run = _contract(folder, manifest), []
     on_disk = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
-    wrong += [f"{name} is not in {MANIFEST_FILE}" for name in sorted(on_disk - package.contents(folder))]
+    wrong += [f"{name} is not in {MANIFEST_FILE}" for name in sorted(on_disk - atomic_dir.contents(folder))]
     pixels, expected, tolerances = read_golden(folder)
     for name, entry in manifest["documents"].items():
         wrong += _damage(folder / name, name, entry)

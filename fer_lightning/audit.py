@@ -17,11 +17,13 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from fer_lightning import fer2013, ferplus, files, plots
+from fer_lightning.constants import LABELS
+from fer_lightning.data import fer2013, ferplus
+from fer_lightning.data.fer2013 import UNKNOWN, USAGES, Faces
 from fer_lightning.errors import exit_on_user_error
-from fer_lightning.fer2013 import UNKNOWN, USAGES, Faces
-from fer_lightning.labels import LABELS
-from fer_lightning.quiet import quiet_libraries
+from fer_lightning.reporting import plots
+from fer_lightning.utils import files
+from fer_lightning.utils.quiet import quiet_libraries
 
 log = logging.getLogger("fer_lightning.audit")  # __name__ is __main__ here
 

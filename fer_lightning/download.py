@@ -10,7 +10,7 @@ import hydra
 import requests
 from omegaconf import DictConfig
 
-from fer_lightning import fer2013
+from fer_lightning.data import fer2013
 from fer_lightning.errors import FerError, exit_on_user_error
 
 log = logging.getLogger("fer_lightning.download")  # __name__ is __main__ here

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 
-from fer_lightning.terminal import printable
+from fer_lightning.utils.terminal import printable
 
 INTERRUPTED_EXIT_CODE = 130  # the shell's convention for a process ended by Ctrl-C
 TERMINATED_EXIT_CODE = 143  # and by SIGTERM

@@ -17,15 +17,19 @@ from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
-from fer_lightning import checkpoint, files, html_report, metrics, plots, report
-from fer_lightning.averaging import AverageOverViews
-from fer_lightning.datamodule import FER2013DataModule, Subset
+from fer_lightning import report
+from fer_lightning.data.datamodule import FER2013DataModule, Subset
 from fer_lightning.errors import FerError, exit_on_user_error
-from fer_lightning.html_report import Evaluation
-from fer_lightning.machine import describe
-from fer_lightning.module import ExpressionClassifier
-from fer_lightning.quiet import quiet_libraries
-from fer_lightning.settings import plain
+from fer_lightning.models import checkpoint
+from fer_lightning.models.ensemble import AverageOverViews
+from fer_lightning.reporting import html, plots
+from fer_lightning.reporting.html import Evaluation
+from fer_lightning.training import metrics
+from fer_lightning.training.classifier import ExpressionClassifier
+from fer_lightning.training.run_config import plain
+from fer_lightning.utils import files
+from fer_lightning.utils.environment import describe
+from fer_lightning.utils.quiet import quiet_libraries
 
 log = logging.getLogger("fer_lightning.evaluate")  # __name__ is __main__ here
 
@@ -113,7 +117,7 @@ def evaluate(cfg: DictConfig, trained: checkpoint.Trained, out: Path) -> dict[st
     )
     plots.confusion(scores, evaluator.title, out / "figures" / "confusion.png")
     plots.per_class(scores, evaluator.title, out / "figures" / "per_class.png")
-    html_report.write(
+    html.write(
         Evaluation(
             evaluator.title,
             scores,
@@ -128,8 +132,8 @@ def evaluate(cfg: DictConfig, trained: checkpoint.Trained, out: Path) -> dict[st
         config=OmegaConf.to_yaml(cfg, resolve=True),
         training=yaml.safe_dump_all(trained.settings, sort_keys=False),
         machine=describe("torch", "lightning"),
-        hashes={path.name: html_report.digest_of(path) for path in trained.paths}
-        | {f"the {cfg.subset} faces": html_report.digest_of_rows(datamodule.faces, evaluator.rows)},
+        hashes={path.name: html.digest_of(path) for path in trained.paths}
+        | {f"the {cfg.subset} faces": html.digest_of_rows(datamodule.faces, evaluator.rows)},
     )
     report.print_scores(scores, evaluator.title)
     log.info("report.html, metrics.json and figures are in %s", out)

@@ -12,12 +12,13 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 from torch import Tensor, nn
 
-from fer_lightning import checkpoint, plots
-from fer_lightning.datamodule import FER2013DataModule
+from fer_lightning.data.datamodule import FER2013DataModule
 from fer_lightning.errors import FerError, exit_on_user_error
 from fer_lightning.evaluate import adopt_split
-from fer_lightning.network import Scale
-from fer_lightning.quiet import quiet_libraries
+from fer_lightning.models import checkpoint
+from fer_lightning.models.networks import Scale
+from fer_lightning.reporting import plots
+from fer_lightning.utils.quiet import quiet_libraries
 
 log = logging.getLogger("fer_lightning.explain")  # __name__ is __main__ here
 

@@ -20,14 +20,14 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from fer_lightning import images, video
-from fer_lightning.annotate import annotate
+from fer_lightning.constants import LABELS
 from fer_lightning.errors import FerError, exit_on_user_error
-from fer_lightning.files import replacing
-from fer_lightning.images import open_picture
-from fer_lightning.labels import LABELS
-from fer_lightning.reader import ExpressionReader, Face
-from fer_lightning.terminal import printable
+from fer_lightning.inference import images, video
+from fer_lightning.inference.annotate import annotate
+from fer_lightning.inference.images import open_picture
+from fer_lightning.inference.reader import ExpressionReader, Face
+from fer_lightning.utils.files import replacing
+from fer_lightning.utils.terminal import printable
 
 _CSV_COLUMNS = ("file", "seconds", "left", "top", "right", "bottom", "score", "label", "doubt", *LABELS)
 _CSV_HEADER = (",".join(_CSV_COLUMNS) + "\r\n").encode()
@@ -268,7 +268,7 @@ def _draw_copy(picture: Image.Image, faces: Sequence[Face], path: Path) -> None:
 
 
 def _draw_chart(picture: Image.Image, faces: Sequence[Face], title: str, path: Path) -> None:
-    from fer_lightning import charts  # which takes matplotlib half a second to load
+    from fer_lightning.reporting import charts  # which takes matplotlib half a second to load
 
     charts.probabilities(picture, faces[:_CHARTED_FACES], title, path)
     messages.print(f"chart: {_plain(path)}")
@@ -341,7 +341,7 @@ def _draw_over_time(name: str, times: Sequence[float], answers: Sequence[dict[in
     faces = _longest(answers)[:_CHARTED_TRACKS]
     if not faces:
         return
-    from fer_lightning import charts
+    from fer_lightning.reporting import charts
 
     unseen = [float("nan")] * len(LABELS)
     charts.over_time(

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from fer_lightning.errors import FerError, exit_on_user_error
-from fer_lightning.phases import PhaseResult
+from fer_lightning.training.phases import PhaseResult
 
 _NONE = "-"
 

@@ -23,8 +23,8 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from fer_lightning import files
 from fer_lightning.errors import FerError, exit_on_user_error, sentence
+from fer_lightning.utils import files
 
 log = logging.getLogger(__name__)
 
@@ -154,7 +154,7 @@ def conclude(folder: Path) -> None:
         if run.error is not None:
             print(f"{run.folder} failed: {run.error.splitlines()[-1]}")
     print(f"table: {folder / TABLE_FILE}")
-    from fer_lightning import plots  # which loads torch: Hydra makes the callback before anything else
+    from fer_lightning.reporting import plots  # which loads torch: Hydra makes the callback before anything else
 
     picture = folder / PICTURE_FILE
     plots.sweep(chosen, [run.accuracy for run in runs], picture)
@@ -170,7 +170,7 @@ class RankedTable(Callback):
         atexit.register(_conclude_cut_off, Path(config.hydra.sweep.dir))
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        from fer_lightning.distributed import is_first  # which loads Lightning: see above
+        from fer_lightning.training.distributed import is_first  # which loads Lightning: see above
 
         atexit.unregister(_conclude_cut_off)
         if is_first():
@@ -178,7 +178,7 @@ class RankedTable(Callback):
 
 
 def _conclude_cut_off(folder: Path) -> None:
-    from fer_lightning.distributed import is_first
+    from fer_lightning.training.distributed import is_first
 
     if is_first():
         # not one run was begun, or the disk is full, which was said, or the user is in a hurry

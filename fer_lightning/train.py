@@ -21,15 +21,18 @@ from hydra.types import RunMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from fer_lightning import checkpoint, files, plots, report, settings, sweep
-from fer_lightning.conclusion import log_conclusion
-from fer_lightning.datamodule import FER2013DataModule
-from fer_lightning.distillation import Distillation
-from fer_lightning.distributed import is_first, is_launched_from_outside, is_requeued
+from fer_lightning import report, sweep
+from fer_lightning.data.datamodule import FER2013DataModule
 from fer_lightning.errors import FerError, exit_on_user_error
 from fer_lightning.evaluate import Evaluator
-from fer_lightning.module import ExpressionClassifier
-from fer_lightning.phases import (
+from fer_lightning.models import checkpoint
+from fer_lightning.reporting import plots
+from fer_lightning.training import run_config
+from fer_lightning.training.classifier import ExpressionClassifier
+from fer_lightning.training.conclusion import log_conclusion
+from fer_lightning.training.distillation import Distillation
+from fer_lightning.training.distributed import is_first, is_launched_from_outside, is_requeued
+from fer_lightning.training.phases import (
     PhaseResult,
     Weights,
     carried_checkpoint,
@@ -40,15 +43,16 @@ from fer_lightning.phases import (
     phase_folder,
     run_phases,
 )
-from fer_lightning.quiet import quiet_libraries
-from fer_lightning.settings import plain
+from fer_lightning.training.run_config import plain
+from fer_lightning.utils import files
+from fer_lightning.utils.quiet import quiet_libraries
 
 log = logging.getLogger("fer_lightning.train")  # __name__ is __main__ here
 
 
 def _run_dir(resume: str | None) -> str:
     # Hydra writes into it before we can say that resume= names no run
-    if resume and (Path(resume) / settings.SETTINGS_FILE).is_file():
+    if resume and (Path(resume) / run_config.SETTINGS_FILE).is_file():
         return resume
     return f"outputs/train/{datetime.now():%Y-%m-%d_%H-%M-%S}"
 
@@ -306,9 +310,9 @@ def _main(cfg: DictConfig) -> float:
     if not is_first():
         logging.disable(logging.WARNING)  # the first process says it
     if cfg.resume is not None:
-        settings.check_run(run_dir)  # before the lock makes the directory
+        run_config.check_run(run_dir)  # before the lock makes the directory
     with _alone_in(run_dir):
-        requeued = cfg.resume is None and is_requeued() and (run_dir / settings.SETTINGS_FILE).is_file()
+        requeued = cfg.resume is None and is_requeued() and (run_dir / run_config.SETTINGS_FILE).is_file()
         if requeued:
             log.info("SLURM runs this job again: going on with %s", run_dir)
         elif cfg.resume is not None:
@@ -316,11 +320,11 @@ def _main(cfg: DictConfig) -> float:
         if requeued or cfg.resume is not None:
             moved_to = cfg.data.get("dir")
             given = any(word.startswith("data.dir=") for word in hydra_config.overrides.task)
-            cfg = settings.load(run_dir)
+            cfg = run_config.load(run_dir)
             if given:
                 cfg.data.dir = moved_to
         elif is_first():
-            settings.save(cfg, hydra_config.runtime.choices, run_dir)
+            run_config.save(cfg, hydra_config.runtime.choices, run_dir)
         run = train if cfg.members == 1 else train_ensemble
         try:
             return run(cfg, run_dir).get("accuracy", math.nan)

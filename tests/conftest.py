@@ -1,6 +1,5 @@
 """The real configs, composed and shrunk; generated files in Kaggle's forms; the real data where they are."""
 
-import importlib.util
 import os
 import signal
 
@@ -9,40 +8,23 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 import hydra
-import numpy as np
 import pytest
 import torch
 from omegaconf import DictConfig
 
 from fer_lightning import train as train_module
-from fer_lightning.fer2013 import USAGES, Faces
-from fer_lightning.network import ExpressionCNN
-from fer_lightning.sample import draw_sample
+from fer_lightning.data.fer2013 import Faces
+from fer_lightning.data.synthetic import draw_sample
+from fer_lightning.models.networks import ExpressionCNN
+from tests.helpers import SHARED, SHRUNK, run_command
 
 # a shell's background job ignores Ctrl-C, and what the tests start and interrupt would inherit that
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
-
-# pictures that scikit-image ships; importing it would take a second
-SKIMAGE = Path(str(importlib.util.find_spec("skimage").origin)).parent / "data"  # type: ignore[union-attr]
-SHARED = Path(__file__).resolve().parents[2] / "shared"
-
-# a network of the same shape with a hundredth of the work, on few faces
-SHRUNK = (
-    "data=sample",
-    "data.train=140",
-    "data.val=70",
-    "data.test=70",
-    "model.channels=[8,8,16,16]",
-    "model.dense=[16,16,16]",
-    "model.bn_momentum=0.1",
-    "trainer.accelerator=cpu",
-    "trainer.enable_progress_bar=false",
-)
 
 
 @pytest.fixture
@@ -100,7 +82,7 @@ def checkpoint(trained_network: ExpressionCNN, tmp_path_factory: pytest.TempPath
     path = tmp_path_factory.mktemp("run") / "best.ckpt"
     sizes = {"channels": [16, 16, 32, 32], "dense": [32, 16]}
     settings = {
-        "model": {"_target_": "fer_lightning.network.ExpressionCNN", **sizes},
+        "model": {"_target_": "fer_lightning.models.networks.ExpressionCNN", **sizes},
         "data": {"dir": "/home/someone/data", "split": "official"},
         "seed": 0,
     }
@@ -113,23 +95,11 @@ def checkpoint(trained_network: ExpressionCNN, tmp_path_factory: pytest.TempPath
 def bundle(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What ``python -m export export=full`` made of ``checkpoint``; not to be changed."""
     folder = tmp_path_factory.mktemp("export")
-    process = run_command("export", f"ckpt={checkpoint}", "out=bundle", "export=full", "verify.faces=256", cwd=folder)
+    process = run_command(
+        "fer_lightning.export", f"ckpt={checkpoint}", "out=bundle", "export=full", "verify.faces=256", cwd=folder
+    )
     assert process.returncode == 0, process.stderr
     return folder / "bundle"
-
-
-def csv_text(faces: Faces, columns: Iterable[str] = ("emotion", "pixels", "Usage"), quote: str = "") -> str:
-    """``faces`` as Kaggle writes them."""
-    header = list(columns)
-    lines = [",".join(header)]
-    for pixels, label, usage in zip(faces.pixels, faces.labels, faces.usage, strict=True):
-        values = {
-            "emotion": str(label),
-            "pixels": quote + " ".join(map(str, pixels.ravel().tolist())) + quote,
-            "Usage": USAGES[usage],
-        }
-        lines.append(",".join(values[column.strip()] for column in header))
-    return "\n".join(lines) + "\n"
 
 
 @pytest.fixture(scope="session")
@@ -142,24 +112,3 @@ def real_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for form in ("fer2013", "ferplus"):
         subprocess.run([sys.executable, maker, folder, "--form", form], check=True, capture_output=True)
     return folder
-
-
-def run_command(*words: str, cwd: Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """python -m WORDS, as a user runs it."""
-    return subprocess.run([sys.executable, "-m", *words], cwd=cwd, env=env, capture_output=True, text=True, timeout=300)
-
-
-def assert_one_sentence(process: subprocess.CompletedProcess[str], *parts: str) -> None:
-    """The command failed with one line on standard error that says ``parts``, and no traceback."""
-    assert process.returncode == 1, process.stderr
-    # LiteRT itself, in C++, notes each interpreter it makes
-    lines = [line for line in process.stderr.splitlines() if line.strip() and not line.startswith("INFO: ")]
-    assert len(lines) == 1, process.stderr
-    assert lines[0].startswith("error: ")
-    for part in parts:
-        assert part in lines[0]
-
-
-def random_images(count: int, seed: int = 0) -> np.ndarray:
-    """uint8 [count, 48, 48]."""
-    return np.random.default_rng(seed).integers(0, 256, (count, 48, 48), dtype=np.uint8)

@@ -1,7 +1,7 @@
 """python -m tests.fuzz TARGET [--seconds N]: a coverage-guided search for inputs that a reader stumbles over.
 
 A reader either reads or raises FerError; anything else, a hang or memory without bound is a mistake of ours. The
-targets are also what tests/test_properties.py tries, on fewer inputs and without Atheris (pip install atheris).
+targets are also what tests/data/test_properties.py tries, on fewer inputs and without Atheris (pip install atheris).
 Inputs that reach new code are kept in outputs/fuzz/TARGET, from which the next search begins; an input that a
 reader stumbled over is in outputs/fuzz.
 """
@@ -25,12 +25,14 @@ import torch
 import yaml
 from PIL import Image
 
-from fer_lightning import checkpoint, fer2013, ferplus, settings
-from fer_lightning.bundle import MANIFEST_FILE, read_manifest
+from fer_lightning.data import fer2013, ferplus
+from fer_lightning.data.synthetic import draw_sample
 from fer_lightning.errors import FerError
-from fer_lightning.images import open_picture
-from fer_lightning.sample import draw_sample
-from tests.conftest import csv_text, random_images
+from fer_lightning.inference.images import open_picture
+from fer_lightning.inference.tflite_model import MANIFEST_FILE, read_manifest
+from fer_lightning.models import checkpoint
+from fer_lightning.training import run_config
+from tests.helpers import csv_text, random_images
 
 _FOLDER = Path("outputs/fuzz")
 # whose branches guide the search; all of torch and NumPy would take minutes to instrument
@@ -85,7 +87,7 @@ def manifest(data: bytes) -> None:
 
 def run_settings(data: bytes) -> None:
     with hydra.initialize_config_module("fer_lightning.conf", version_base="1.3"):
-        _read(settings.SETTINGS_FILE, data, lambda path: settings.load(path.parent))
+        _read(run_config.SETTINGS_FILE, data, lambda path: run_config.load(path.parent))
 
 
 def torch_checkpoint(data: bytes) -> None:

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import torch
 
-from fer_lightning.checkpoint import read
-from tests.conftest import SHRUNK
+from fer_lightning.models.checkpoint import read
+from tests.helpers import SHRUNK
 
 # every phase, early stopping and the moving average, some epochs each
 TRAINING = (

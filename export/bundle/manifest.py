@@ -1,0 +1,75 @@
+"""model.json: what a bundle holds, how to feed it, and where its weights come from."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from fer_lightning.constants import LABELS
+
+from ..convert.formats import Format
+from ..graph.prepare import taking_rgb
+from . import atomic_dir, describe
+from .fingerprints import fingerprint, sha256
+from .report import Row
+
+_ABOUT_THE_MACHINE = {"dir"}  # of the data: where they lie is nobody's business
+
+
+def manifest(
+    folder: Path,
+    formats: Mapping[str, Format],
+    rows: Sequence[Row],
+    model: nn.Sequential,
+    verified: dict[str, Any],
+    checkpoint: Path,
+    settings: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Describe the bundle in ``folder``, all of whose other files are written.
+
+    Args:
+        model: see ``deployable``.
+        verified: on which faces, where, and the reference's accuracy.
+        settings: of the checkpoint.
+    """
+    by_file = {row.file: row for row in rows}
+    multiply_adds = {"grey": describe.multiply_adds(model), "rgb": describe.multiply_adds(taking_rgb(model))}
+    described = {}
+    for name, each in formats.items():
+        row = by_file[each.file]
+        described[each.file] = {
+            "format": name,
+            "runtime": each.runtime,
+            "use": each.use,
+            "feed": each.feed,
+            **fingerprint(folder / each.file),
+            **describe.describe(folder / each.file, each.runtime),
+            "quantization": each.quantization,
+            "multiply_adds": multiply_adds["rgb" if name == "mediapipe" else "grey"],
+            "compared_with_torch": asdict(row.agreement) if row.agreement else None,
+            "milliseconds": row.milliseconds,
+        }
+    return {
+        "made_by": f"fer_lightning {version('fer_lightning')}",
+        "labels": list(LABELS),
+        "preprocessing": describe.PREPROCESSING,
+        "weights": {
+            "checkpoint": checkpoint.name,
+            "sha256": sha256(checkpoint),
+            "trained_with": _without_places(settings),
+        },
+        "verified_on": verified,
+        "files": described,
+        "documents": {name: fingerprint(folder / name) for name in atomic_dir.DOCUMENTS},
+    }
+
+
+def _without_places(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: _without_places(value) if isinstance(value, Mapping) else value
+        for key, value in settings.items()
+        if key not in _ABOUT_THE_MACHINE
+    }

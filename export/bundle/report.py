@@ -1,0 +1,79 @@
+"""report.md and report.png: what each file weighs, how long it takes and how well it agrees."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from fer_lightning.reporting import plots
+from fer_lightning.utils import files
+
+from ..check.parity import Agreement
+
+COLUMNS = ("file", "MB", "ms a face", "accuracy", "same top class", "largest difference", "mean difference")
+_SHORT = ("file", "MB", "ms", "right", "agree", "diff")  # for 80 columns
+
+
+@dataclass(frozen=True)
+class Row:
+    """One file.
+
+    Attributes:
+        file: its place in the bundle, or what it is.
+        size: bytes.
+        agreement: None where its runtime does not run here.
+        milliseconds: of one face on one thread; None where it was not timed.
+    """
+
+    file: str
+    size: int
+    agreement: Agreement | None
+    milliseconds: float | None
+
+    def cells(self) -> tuple[str, ...]:
+        """In the order of ``COLUMNS``."""
+        speed = "-" if self.milliseconds is None else f"{self.milliseconds:.2f}"
+        if self.agreement is None:
+            return (self.file, f"{self.size / 1e6:.2f}", speed, "not run", "-", "-", "-")
+        return (
+            self.file,
+            f"{self.size / 1e6:.2f}",
+            speed,
+            f"{self.agreement.accuracy:.2%}",
+            f"{self.agreement.agreement:.2%}",
+            f"{self.agreement.max_difference:.1e}",
+            f"{self.agreement.mean_difference:.1e}",
+        )
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def write(rows: Sequence[Row], facts: Sequence[str], report: Path, picture: Path) -> None:
+    """Write the table and the picture; ``facts`` say what was compared, where and how."""
+    text = "# What this bundle's files weigh, take and say\n\n"
+    text += "".join(f"- {fact}\n" for fact in facts)
+    text += f"\n{markdown_table(COLUMNS, [row.cells() for row in rows])}"
+    text += f"\n![Size, time and accuracy of each file]({picture.name})\n"
+    files.write_text(report, text)
+    shown = [
+        (row.file, row.size / 1e6, row.milliseconds, row.agreement.accuracy)
+        for row in rows
+        if row.agreement is not None and row.milliseconds is not None
+    ]
+    plots.size_latency_accuracy(shown, picture)
+
+
+def show(rows: Sequence[Row], title: str) -> None:
+    """Print the table."""
+    table = Table(title=title, box=SIMPLE_HEAD, pad_edge=False)
+    for index, column in enumerate(_SHORT):
+        table.add_column(column, justify="right" if index else "left", no_wrap=index > 0, overflow="fold")
+    for row in rows:
+        table.add_row(*row.cells()[: len(_SHORT)])
+    Console().print(table)

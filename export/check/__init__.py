@@ -1,0 +1,1 @@
+"""Whether an exported file computes what the network computes, and how fast."""

@@ -1,0 +1,70 @@
+"""The faces that an export looks at: some to compare on, some to calibrate on."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from hydra.utils import instantiate
+
+from fer_lightning.constants import NUM_CLASSES
+from fer_lightning.data import synthetic
+from fer_lightning.data.datamodule import FER2013DataModule
+
+CALIBRATION_FACES = 70  # of each class
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Faces and what they are.
+
+    Attributes:
+        pixels: uint8 [N, 48, 48].
+        labels: uint8 [N].
+        source: in words.
+    """
+
+    pixels: np.ndarray
+    labels: np.ndarray
+    source: str
+
+
+def choose(data: Any, count: int, seed: int) -> tuple[Chosen, Chosen]:
+    """Faces to compare on, and faces to calibrate on.
+
+    The first are ``count`` of the val split, filled up with drawn ones where it has fewer; the second are
+    training faces, as many of each class where there are enough. Without data, both are drawn.
+
+    Args:
+        data: the config of a data module; its ``dir`` is None where there are no data.
+        seed: which training faces.
+
+    Raises:
+        FerError: what the data module raises.
+    """
+    if data.dir is None:
+        return _drawn(val=count), _drawn(train=CALIBRATION_FACES * NUM_CLASSES)
+    datamodule: FER2013DataModule = instantiate(data)
+    datamodule.setup()
+    faces = datamodule.faces
+    val = datamodule.rows("val")[:count]
+    compared = Chosen(faces.pixels[val], faces.labels[val], f"val split of {faces.name}")
+    if len(val) < count:
+        drawn = _drawn(val=count - len(val))
+        compared = Chosen(
+            np.concatenate([compared.pixels, drawn.pixels]),
+            np.concatenate([compared.labels, drawn.labels]),
+            f"{compared.source} and {len(drawn.labels):,} {drawn.source}",
+        )
+    rows = _balanced(datamodule.rows("train"), faces.labels, np.random.default_rng(seed))
+    return compared, Chosen(faces.pixels[rows], faces.labels[rows], f"training faces of {faces.name}")
+
+
+def _drawn(train: int = 0, val: int = 0) -> Chosen:
+    faces = synthetic.draw_sample(train=train, val=val, test=0, seed=0)
+    return Chosen(faces.pixels, faces.labels, faces.name)
+
+
+def _balanced(rows: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Up to ``CALIBRATION_FACES`` rows of each class."""
+    by_class = (rng.permutation(rows[labels[rows] == code])[:CALIBRATION_FACES] for code in range(NUM_CLASSES))
+    return np.concatenate(list(by_class))

@@ -1,0 +1,28 @@
+"""How long one face takes."""
+
+import time
+from collections.abc import Mapping
+from statistics import median
+
+from .runtimes import Runner
+
+RUNS_A_TURN = 10
+# after a run the threads of a runtime keep a core busy for a while, waiting for more
+REST = 0.02  # seconds
+
+
+def milliseconds(runners: Mapping[str, Runner], turns: int) -> dict[str, float]:
+    """The median time of one run of each, in milliseconds, over ``turns`` turns of ``RUNS_A_TURN`` runs.
+
+    They take turns, so that a machine that slows down slows all of them.
+    """
+    times: dict[str, list[float]] = {name: [] for name in runners}
+    for _ in range(turns):
+        for name, runner in runners.items():
+            time.sleep(REST)
+            runner.invoke()  # wakes its threads, and fetches its weights into the processor's cache
+            for _ in range(RUNS_A_TURN):
+                started = time.perf_counter()
+                runner.invoke()
+                times[name].append(1000 * (time.perf_counter() - started))
+    return {name: median(each) for name, each in times.items()}

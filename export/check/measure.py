@@ -1,0 +1,64 @@
+"""How well, how fast and how large each exported file is."""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from rich.progress import track
+from torch import nn
+
+from ..bundle.fingerprints import size
+from ..bundle.report import Row
+from ..convert.formats import Format
+from ..convert.keras import to_notebook_tflite
+from .faces import Chosen
+from .latency import milliseconds
+from .parity import Agreement, torch_probabilities
+from .runtimes import LITERT, Runner, SavedModel, is_installed, load
+
+TURNS = 10  # of each file
+NOTEBOOK = "the notebook's own, from Keras"
+
+
+def load_all(formats: Mapping[str, Format], folder: Path) -> dict[str, Runner]:
+    """The files that this machine can run, on one thread each, by their place in the bundle.
+
+    Raises:
+        FerError: LiteRT cannot load one of them.
+    """
+    runnable = [each for each in formats.values() if is_installed(each.runtime)]
+    return {each.file: load(each.runtime, folder / each.file, threads=1) for each in runnable}
+
+
+def measure(
+    formats: Mapping[str, Format],
+    folder: Path,
+    runners: Mapping[str, Runner],
+    network: nn.Sequential,
+    faces: Chosen,
+    *,
+    with_notebook: bool,
+) -> list[Row]:
+    """A row for each file, and, where asked for, one for the network as the notebook would have converted it.
+
+    Args:
+        formats: what the bundle in ``folder`` holds.
+        runners: see ``load_all``.
+        network: as it was trained, in eval mode; what every file is compared with.
+    """
+    sizes = {each.file: size(folder / each.file) for each in formats.values()}
+    with tempfile.TemporaryDirectory() as temporary:
+        if with_notebook:
+            path = Path(temporary) / "notebook.tflite"
+            to_notebook_tflite(network, path)
+            sizes[NOTEBOOK] = size(path)
+            runners = {**runners, NOTEBOOK: load(LITERT, path, threads=1)}
+        expected = torch_probabilities(nn.Sequential(network, nn.Softmax(dim=1)), faces.pixels)
+        agreements = {
+            file: Agreement.between(expected, runner.probabilities(faces.pixels), faces.labels)
+            for file, runner in track(runners.items(), "comparing with torch", transient=True)
+        }
+        # TensorFlow cannot be held to one thread beside the others
+        timed = {file: runner for file, runner in runners.items() if not isinstance(runner, SavedModel)}
+        times = milliseconds(timed, TURNS)
+    return [Row(file, total, agreements.get(file), times.get(file)) for file, total in sizes.items()]

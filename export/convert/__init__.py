@@ -1,0 +1,1 @@
+"""From a torch network to each file format."""

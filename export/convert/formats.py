@@ -1,0 +1,208 @@
+"""What a bundle can hold: each format's file, what it is for, and how it is made."""
+
+import importlib.util
+import logging
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from torch import nn
+
+from fer_lightning.errors import FerError
+from fer_lightning.inference.tflite_model import MODEL_FILE
+from fer_lightning.utils import files
+
+from ..check.runtimes import CORE_ML, LITERT, ONNX_RUNTIME, TENSORFLOW
+from ..graph.prepare import taking_pixels, taking_rgb
+from . import quantize
+from .coreml import to_coreml
+from .keras import to_saved_model
+from .mediapipe import add_metadata
+from .onnx import to_onnx
+from .tflite import to_tflite
+
+log = logging.getLogger(__name__)
+
+DEFAULT = "dynamic_range"  # the app's file, in every bundle
+COREML = "coreml"
+
+
+class Sources:
+    """What the formats are made from.
+
+    Args:
+        network: as it was trained, in eval mode.
+        model: the same, ``deployable``.
+        calibration: uint8 [N, 48, 48], to find the ranges of int8 on.
+        folder: for files on the way.
+    """
+
+    def __init__(self, network: nn.Sequential, model: nn.Sequential, calibration: np.ndarray, folder: Path) -> None:
+        self.network = network
+        self.model = model
+        self.calibration = calibration
+        self._folder = folder
+
+    @cached_property
+    def float32(self) -> Path:
+        """The float32 TFLite file that the smaller ones are quantized from."""
+        return self._converted(self.model, "grey.tflite")
+
+    @cached_property
+    def pixels(self) -> Path:
+        return self._converted(taking_pixels(self.model), "pixels.tflite")
+
+    @cached_property
+    def rgb(self) -> Path:
+        return self._converted(taking_rgb(self.model), "rgb.tflite")
+
+    def _converted(self, model: nn.Sequential, name: str) -> Path:
+        to_tflite(model, self._folder / name)
+        return self._folder / name
+
+
+@dataclass(frozen=True)
+class Format:
+    """One format.
+
+    Attributes:
+        file: its place in the bundle; a folder where its runtime takes one.
+        runtime: what runs it.
+        quantization: what its numbers are, in words.
+        use: when to take it, a clause for the bundle's README.
+        make: writes it.
+        feed: what its input holds.
+    """
+
+    file: str
+    runtime: str
+    quantization: str
+    use: str
+    make: Callable[[Sources, Path], None]
+    feed: str = "grey / 255"
+
+
+def _mediapipe(sources: Sources, path: Path) -> None:
+    quantize.to_dynamic_range(sources.rgb, path)
+    add_metadata(path)
+
+
+_DYNAMIC_RANGE = "int8 weights (the first convolution's are float32), activations quantized as they come"
+_INT8 = "int8 weights and activations"
+
+FORMATS = {
+    DEFAULT: Format(
+        MODEL_FILE,
+        LITERT,
+        _DYNAMIC_RANGE,
+        "the default, for phones; float32 in and out",
+        lambda sources, path: quantize.to_dynamic_range(sources.float32, path),
+    ),
+    "float32": Format(
+        "variants/FER2013_float32.tflite",
+        LITERT,
+        "none, float32",
+        "the network to the last digit, at four times the size",
+        lambda sources, path: files.copy(sources.float32, path),
+    ),
+    "float16": Format(
+        "variants/FER2013_float16.tflite",
+        LITERT,
+        "float16 weights",
+        "for GPU delegates, which compute in float16; slow on CPUs before LiteRT 2.3",
+        lambda sources, path: quantize.to_float16(sources.float32, path),
+    ),
+    "int8": Format(
+        "variants/FER2013_int8.tflite",
+        LITERT,
+        _INT8,
+        "for NPUs and DSPs that compute in int8 only; float32 in and out",
+        lambda sources, path: quantize.to_int8(sources.float32, path, sources.calibration, float_ends=True),
+    ),
+    "int8_full": Format(
+        "variants/FER2013_int8_full.tflite",
+        LITERT,
+        _INT8,
+        "for accelerators and microcontrollers without float; int8 in and out",
+        lambda sources, path: quantize.to_int8(sources.float32, path, sources.calibration, float_ends=False),
+        "grey / 255, in steps of the input's scale from its zero point",
+    ),
+    "uint8_image": Format(
+        "variants/FER2013_uint8_image.tflite",
+        LITERT,
+        _DYNAMIC_RANGE,
+        "takes the grey pixels 0..255 as they are",
+        lambda sources, path: quantize.to_dynamic_range(sources.pixels, path),
+        "grey, 0..255",
+    ),
+    "mediapipe": Format(
+        "mediapipe/FER2013_rgb.tflite",
+        LITERT,
+        _DYNAMIC_RANGE,
+        "for MediaPipe's ImageClassifier; RGB in, labels inside",
+        _mediapipe,
+        "RGB / 255, three channels; MediaPipe divides by itself",
+    ),
+    "onnx": Format(
+        "FER2013.onnx",
+        ONNX_RUNTIME,
+        "none, float32",
+        "for servers and desktops; [N, 1, 48, 48] in, any number of faces at once",
+        lambda sources, path: to_onnx(sources.model, path, any_batch=True),
+    ),
+    "saved_model": Format(
+        "saved_model",
+        TENSORFLOW,
+        "none, float32",
+        "for TensorFlow, any number of faces at once; follows the notebook's .h5",
+        lambda sources, path: to_saved_model(sources.network, path),
+    ),
+    COREML: Format(
+        "FER2013.mlpackage",
+        CORE_ML,
+        "float16",
+        "for Xcode; a grey picture in, labels with probabilities out; it runs on Apple's systems only",
+        lambda sources, path: to_coreml(sources.model, path),
+        "a grey picture, 0..255",
+    ),
+}
+
+
+def chosen(names: Iterable[str]) -> dict[str, Format]:
+    """The default and the formats that ``names`` names, in the order of ``FORMATS``.
+
+    Raises:
+        FerError: one of them does not exist.
+    """
+    unknown = set(names) - set(FORMATS)
+    if unknown:
+        raise FerError(f"export.formats names {min(map(str, unknown))}, which is none of {', '.join(FORMATS)}")
+    return {name: FORMATS[name] for name in FORMATS if name == DEFAULT or name in names}
+
+
+def has_coremltools() -> bool:
+    return importlib.util.find_spec("coremltools") is not None
+
+
+def make(
+    formats: dict[str, Format],
+    network: nn.Sequential,
+    model: nn.Sequential,
+    calibration: np.ndarray,
+    folder: Path,
+) -> None:
+    """Write all ``formats`` into ``folder``; for the rest see ``Sources``.
+
+    Raises:
+        FerError: a converter failed.
+    """
+    with tempfile.TemporaryDirectory() as temporary:
+        sources = Sources(network, model, calibration, Path(temporary))
+        for count, (name, each) in enumerate(formats.items(), start=1):
+            log.info("converting %d/%d: %s", count, len(formats), name)
+            path = folder / each.file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            each.make(sources, path)

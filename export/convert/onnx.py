@@ -1,0 +1,37 @@
+"""torch -> ONNX."""
+
+from pathlib import Path
+
+import onnx
+import torch
+from torch import nn
+
+from ..captured_output import converting
+from ..graph.prepare import example
+
+INPUT, OUTPUT = "image", "probabilities"
+
+
+def to_onnx(model: nn.Sequential, path: Path, *, any_batch: bool = False) -> None:
+    """Write ``model`` (see ``deployable``) as one file and check it.
+
+    Args:
+        any_batch: leave the batch open; otherwise it is 1, as phones want it.
+
+    Raises:
+        FerError: torch could not write it, or wrote what is no valid model.
+    """
+    batch = torch.export.Dim("batch")
+    with converting("torch"):
+        torch.onnx.export(
+            model,
+            (example(model, batch=2 if any_batch else 1),),  # a batch of 1 would be taken for a constant
+            path,
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            dynamic_shapes=({0: batch},) if any_batch else None,
+            dynamo=True,
+            external_data=False,  # one file; the default moves large weights into a second
+            verbose=False,
+        )
+        onnx.checker.check_model(str(path), full_check=True)

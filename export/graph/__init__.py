@@ -1,0 +1,1 @@
+"""Changes of the network before it is converted; each keeps what it computes."""

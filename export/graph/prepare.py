@@ -1,0 +1,45 @@
+"""The network as apps call it: batch-norm folded, softmax inside."""
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from fer_lightning.constants import GREY_WEIGHTS, IMAGE_SIZE
+from fer_lightning.models.networks import Scale
+
+from .equalize import equalize
+from .fold_batch_norm import fold_batch_norm
+
+
+def deployable(network: nn.Sequential, images: Tensor) -> nn.Sequential:
+    """float32 [B, 1, 48, 48], grey / 255, -> probabilities float32 [B, 7].
+
+    Scale stays out: the app has divided by 255 already.
+
+    Args:
+        images: float32 [N, 1, 48, 48] to even out the channels on (see ``equalize``).
+    """
+    return nn.Sequential(*equalize(fold_batch_norm(network), images), nn.Softmax(dim=1)).eval()
+
+
+def taking_pixels(model: nn.Sequential) -> nn.Sequential:
+    """The same for uint8 [B, 1, 48, 48]: the division by 255 is in the graph."""
+    return nn.Sequential(Scale(), *model).eval()
+
+
+def taking_rgb(model: nn.Sequential) -> nn.Sequential:
+    """The same for float32 [B, 3, 48, 48], RGB / 255: the grey formula goes into the first convolution."""
+    model = copy.deepcopy(model)
+    first = model[0]
+    assert isinstance(first, nn.Conv2d)
+    first.weight = nn.Parameter(first.weight * torch.tensor(GREY_WEIGHTS).view(1, 3, 1, 1))
+    first.in_channels = 3
+    return model.eval()
+
+
+def example(model: nn.Sequential, batch: int = 1) -> Tensor:
+    """A black input of the right shape and type."""
+    takes_pixels = isinstance(model[0], Scale)
+    channels = next(layer.in_channels for layer in model if isinstance(layer, nn.Conv2d))
+    return torch.zeros(batch, channels, IMAGE_SIZE, IMAGE_SIZE, dtype=torch.uint8 if takes_pixels else torch.float32)

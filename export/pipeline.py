@@ -1,0 +1,128 @@
+"""A checkpoint -> converted, compared with torch -> a bundle."""
+
+import json
+import logging
+import time
+from pathlib import Path
+from types import UnionType
+
+from omegaconf import DictConfig, ListConfig
+from torch import nn
+
+from fer_lightning.errors import FerError
+from fer_lightning.evaluate import adopt_split
+from fer_lightning.models import checkpoint
+from fer_lightning.utils import files
+
+from .missing_packages import explaining_missing_packages
+
+with explaining_missing_packages():
+    from .bundle import atomic_dir, manifest, readme, report
+    from .check import golden, measure
+    from .convert import formats
+from fer_lightning.inference.tflite_model import GOLDEN_FILE, LABELS_FILE, LABELS_TEXT, MANIFEST_FILE
+from fer_lightning.utils.environment import describe as describe_machine
+
+from .check.faces import choose
+from .check.latency import RUNS_A_TURN
+from .check.parity import LIMITS, as_inputs, torch_probabilities
+from .graph.prepare import deployable
+
+log = logging.getLogger("export")  # __name__ is __main__ here
+
+LEAST_FACES = 256  # fewer would let a rare disagreement pass
+
+
+def export(cfg: DictConfig, overrides: list[str]) -> list[report.Row]:
+    """Convert ``cfg.ckpt``, verify each file, and put the bundle at ``cfg.out``.
+
+    Args:
+        overrides: the words of the command line (see ``evaluate.adopt_split``).
+
+    Raises:
+        FerError: the checkpoint or the place is wrong, a converter failed, or a file does not agree
+            with the network; no bundle is written then, and a former one stays.
+    """
+    out = Path(cfg.out)
+    atomic_dir.check_place(out)
+    wanted = _wanted(cfg)
+    path = checkpoint.path_of(cfg.ckpt)
+    trained = checkpoint.load([path])
+    network, settings = trained.network(), trained.settings[0]
+    adopt_split(cfg, settings, overrides)
+    assert isinstance(network, nn.Sequential)  # as every network of the model group is
+    compared, calibration = choose(cfg.data, cfg.verify.faces, cfg.seed)
+    model = deployable(network, as_inputs(calibration.pixels))
+    with atomic_dir.building(out) as folder:
+        started = time.perf_counter()
+        formats.make(wanted, network, model, calibration.pixels, folder)
+        log.info("converted in %.0f s", time.perf_counter() - started)
+        log.info("comparing with torch on %d faces", len(compared.pixels))
+        runners = measure.load_all(wanted, folder)
+        rows = measure.measure(wanted, folder, runners, network, compared, with_notebook=cfg.export.notebook)
+        by_file = {row.file: row for row in rows}
+        for name, each in wanted.items():
+            agreement = by_file[each.file].agreement
+            if agreement is not None:
+                agreement.require(each.file, (cfg.verify.limits or {}).get(name, {}))
+        accuracy = next(row.agreement.reference_accuracy for row in rows if row.agreement is not None)
+        machine = describe_machine("ai-edge-litert", "onnxruntime")
+        facts = [
+            f"Trained on {settings.get('data_name', 'data that the checkpoint does not name')}.",
+            f"Compared with the network in torch on {len(compared.pixels):,} faces: {compared.source}; "
+            f"the network's own accuracy on them is {accuracy:.2%}.",
+            f"int8 ranges, and the evening out of the channels, from {len(calibration.pixels):,} faces: "
+            f"{calibration.source}.",
+            f"Times are medians of {measure.TURNS} turns of {RUNS_A_TURN} runs, one face, one thread: {machine}.",
+        ]
+        answers = golden.golden(lambda images: torch_probabilities(model, images), runners)
+        files.write_text(folder / LABELS_FILE, LABELS_TEXT)
+        files.write_text(folder / GOLDEN_FILE, json.dumps(answers))  # thousands of numbers, not a line each
+        files.write_text(folder / atomic_dir.README_FILE, readme.readme(wanted, rows, facts))
+        report.write(rows, facts, folder / atomic_dir.REPORT_FILE, folder / atomic_dir.PICTURE_FILE)
+        verified = {
+            "faces": len(compared.pixels),
+            "source": compared.source,
+            "accuracy_in_torch": accuracy,
+            "calibrated_on": calibration.source,
+            "machine": machine,
+        }
+        files.write_json(
+            folder / MANIFEST_FILE, manifest.manifest(folder, wanted, rows, model, verified, path, settings)
+        )
+    report.show(rows, f"Compared with torch on {len(compared.pixels):,} faces: {compared.source}")
+    print(f"bundle: {out}")
+    return rows
+
+
+def _wanted(cfg: DictConfig) -> dict[str, formats.Format]:
+    wanted = formats.chosen(list(cfg.export.formats))
+    if formats.COREML in wanted and not formats.has_coremltools():
+        log.info("leaving Core ML out: it needs pip install 'fer_lightning[coreml]'")
+        del wanted[formats.COREML]
+    return wanted
+
+
+def check(cfg: DictConfig) -> None:
+    """Raises FerError where the command line has a value that cannot be."""
+    if not isinstance(cfg.out, str) or not cfg.out:
+        raise FerError(f"out={cfg.out} is no path of a folder")
+    if not _is_number(cfg.seed, int) or cfg.seed < 0:
+        raise FerError(f"seed={cfg.seed} is no whole number of at least 0")
+    if not _is_number(cfg.verify.faces, int) or cfg.verify.faces < LEAST_FACES:
+        raise FerError(f"verify.faces={cfg.verify.faces} is no whole number of at least {LEAST_FACES}")
+    if not isinstance(cfg.export.formats, ListConfig):
+        raise FerError(f"export.formats={cfg.export.formats} is no list; write export.formats=[onnx,float32]")
+    if not isinstance(cfg.export.notebook, bool):
+        raise FerError(f"export.notebook={cfg.export.notebook} is neither true nor false")
+    for name in cfg.verify.limits or {}:
+        limits = cfg.verify.limits[name]
+        good = name in formats.FORMATS and isinstance(limits, DictConfig)
+        if not good or not all(key in LIMITS and _is_number(value, int | float) for key, value in limits.items()):
+            raise FerError(
+                f"verify.limits.{name}={limits} is wrong: a format has numbers for any of {', '.join(LIMITS)}"
+            )
+
+
+def _is_number(value: object, kind: type | UnionType) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool) and value == value  # a NaN is not equal to itself

@@ -1,0 +1,16 @@
+"""The seven classes and the input of the network, in plain numbers; the only place that names them.
+
+Free of torch, so that prediction with an exported bundle can import it.
+"""
+
+# in Kaggle's order
+LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+NUM_CLASSES = len(LABELS)
+# of each class in figures: Okabe and Ito's, which colour-blind people can tell apart
+CLASS_COLOURS = ("#D55E00", "#009E73", "#CC79A7", "#E69F00", "#0072B2", "#F0E442", "#999999")
+
+# one grey face, 48x48, uint8 0..255
+IMAGE_SIZE = 48
+PIXELS = IMAGE_SIZE * IMAGE_SIZE
+MAX_PIXEL = 255
+GREY_WEIGHTS = (0.299, 0.587, 0.114)  # of red, green and blue, ITU-R BT.601, as the app has them

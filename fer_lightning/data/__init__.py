@@ -1,0 +1,1 @@
+"""Kaggle's files, image folders and synthetic faces, up to batches."""

@@ -1,0 +1,185 @@
+"""Batched augmentation on the device, for training only: one draw an image.
+
+torchvision's transforms draw once for a whole batch, so the maps are built here; the sampling itself
+is PyTorch's. Only mixing, where one draw a batch is what its papers do, is torchvision's.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torchvision.transforms import v2
+
+from fer_lightning.constants import IMAGE_SIZE, MAX_PIXEL, NUM_CLASSES
+
+
+class Augmentation(nn.Module):
+    """Move, crop, change contrast, erase and mix, in that order; what is 0 is left out.
+
+    The defaults of the first four are the notebook's, the rest is off.
+
+    Args:
+        degrees: see ``RandomAffine``, as for ``shift``, ``zoom`` and ``flip``.
+        size: side of the crop that is trained on, in pixels, at most that of the images. It is central
+            but for ``shift``, which moves it. Set as an attribute, it changes from the next batch on.
+        contrast: pixels are scaled about their image's mean by 1-contrast..1+contrast.
+        brightness: added to all pixels of an image, as a fraction of 255, from -brightness..brightness.
+        erase: probability that a square is painted over with one grey, 0..1.
+        erase_size: its side, in pixels; it may lie partly outside.
+        mixup: alpha of mixup (Zhang and others, 2018), 0 is off.
+        cutmix: alpha of CutMix (Yun and others, 2019), 0 is off; with both, each batch gets one of them.
+
+    Raises:
+        ValueError: one of them is no number, or out of range.
+    """
+
+    def __init__(
+        self,
+        *,
+        degrees: float = 10.0,
+        shift: float = 0.1,
+        zoom: float = 0.1,
+        flip: float = 0.5,
+        size: int = IMAGE_SIZE,
+        contrast: float = 0.0,
+        brightness: float = 0.0,
+        erase: float = 0.0,
+        erase_size: int = 12,
+        mixup: float = 0.0,
+        cutmix: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.affine = RandomAffine(degrees=degrees, shift=shift, zoom=zoom, flip=flip)
+        _check("contrast", contrast, 1)
+        _check("brightness", brightness, 1)
+        _check("erase", erase, 1)
+        _check("mixup", mixup, 100)
+        _check("cutmix", cutmix, 100)
+        for name, side in (("size", size), ("erase_size", erase_size)):
+            if not isinstance(side, int) or not 1 <= side <= IMAGE_SIZE:
+                raise ValueError(f"{name}={side} is no whole number from 1 to {IMAGE_SIZE}")
+        self.size = size
+        self.contrast = contrast
+        self.brightness = brightness
+        self.erase = erase
+        self.erase_size = erase_size
+        mixers: list[nn.Module] = []
+        if mixup:
+            mixers.append(v2.MixUp(alpha=mixup))
+        if cutmix:
+            mixers.append(v2.CutMix(alpha=cutmix))
+        self.mix = v2.RandomChoice(mixers) if mixers else None
+
+    def forward(self, images: Tensor, labels: Tensor, classes: int = NUM_CLASSES) -> tuple[Tensor, Tensor]:
+        """One batch, on its device.
+
+        Args:
+            images: uint8 [B, 1, H, W].
+            labels: int64 [B], or float32 [B, K], probabilities.
+            classes: K where labels are int64 and images are mixed.
+
+        Returns:
+            images, uint8 [B, 1, size, size]; labels as given, or float32 [B, K] where images were mixed.
+        """
+        images = self.affine(images, self.size)
+        if self.contrast or self.brightness:
+            images = self._change_light(images)
+        if self.erase:
+            images = self._erase(images)
+        if self.mix is not None:
+            targets = labels if labels.ndim == 2 else F.one_hot(labels, classes).float()
+            mixed, labels = self.mix(images.float(), targets)
+            images = mixed.round_().to(torch.uint8)
+        return images, labels
+
+    def _change_light(self, images: Tensor) -> Tensor:
+        count, device = len(images), images.device
+        pixels = images.float()
+        mean = pixels.mean(dim=(1, 2, 3), keepdim=True)
+        factor = 1 + _uniform(count, self.contrast, device).view(-1, 1, 1, 1)
+        added = MAX_PIXEL * _uniform(count, self.brightness, device).view(-1, 1, 1, 1)
+        return ((pixels - mean) * factor + mean + added).round_().clamp_(0, MAX_PIXEL).to(torch.uint8)
+
+    def _erase(self, images: Tensor) -> Tensor:
+        count, device = len(images), images.device
+        height, width = images.shape[-2:]
+
+        def covered(side: int) -> Tensor:
+            """bool [count, side]: whether a place is within half the square's side of its centre."""
+            centre = torch.rand(count, 1, device=device) * side
+            places = torch.arange(side, device=device) + 0.5
+            return (places - centre).abs() < self.erase_size / 2
+
+        square = covered(height)[:, None, :, None] & covered(width)[:, None, None, :]
+        chosen = (torch.rand(count, device=device) < self.erase).view(-1, 1, 1, 1)
+        grey = torch.randint(0, MAX_PIXEL + 1, (count, 1, 1, 1), device=device, dtype=torch.uint8)
+        return torch.where(square & chosen, grey, images)
+
+
+class RandomAffine(nn.Module):
+    """Rotate, shift, zoom and flip each image of a batch by its own draw.
+
+    The ranges are those of Keras' ImageDataGenerator in the notebook, and so are the details: width
+    and height are zoomed independently, and what comes into view repeats the border.
+
+    Args:
+        degrees: rotation, drawn from -degrees..degrees.
+        shift: horizontal and vertical shift as a fraction of the side, drawn from -shift..shift.
+        zoom: scale of each axis, drawn from 1-zoom..1+zoom.
+        flip: probability of a horizontal flip, 0..1.
+
+    Raises:
+        ValueError: one of them is no number, or out of range.
+    """
+
+    def __init__(self, degrees: float = 10.0, shift: float = 0.1, zoom: float = 0.1, flip: float = 0.5) -> None:
+        super().__init__()
+        _check("degrees", degrees, 180)
+        _check("shift", shift, 1)
+        _check("zoom", zoom, 0.9)
+        _check("flip", flip, 1)
+        self.degrees = degrees
+        self.shift = shift
+        self.zoom = zoom
+        self.flip = flip
+
+    def forward(self, images: Tensor, size: int | None = None) -> Tensor:
+        """uint8 [B, 1, H, W] -> uint8 [B, 1, size, size] at the same scale, on the same device.
+
+        ``size`` None keeps height and width.
+        """
+        count, channels, height, width = images.shape
+        theta = self._draw(count, images.device)
+        rows, columns = (height, width) if size is None else (size, size)
+        # the crop's part of the coordinates, which reach from -1 to 1 over the image
+        theta = theta * torch.tensor([columns / width, rows / height, 1.0], device=images.device)
+        grid = F.affine_grid(theta, [count, channels, rows, columns], align_corners=False)
+        moved = F.grid_sample(images.float(), grid, mode="bilinear", padding_mode="border", align_corners=False)
+        return moved.round_().to(torch.uint8)
+
+    def _draw(self, count: int, device: torch.device) -> Tensor:
+        """float32 [count, 2, 3]: the maps from output to input coordinates, both in -1..1."""
+
+        def uniform(limit: float) -> Tensor:
+            return _uniform(count, limit, device)
+
+        angle = uniform(math.radians(self.degrees))
+        scale_x, scale_y = 1 / (1 + uniform(self.zoom)), 1 / (1 + uniform(self.zoom))
+        mirror = torch.where(torch.rand(count, device=device) < self.flip, -1.0, 1.0)
+        # one side is 2 units long in these coordinates
+        shift_x, shift_y = 2 * uniform(self.shift), 2 * uniform(self.shift)
+        cos, sin = torch.cos(angle), torch.sin(angle)
+        row_x = torch.stack([cos * scale_x * mirror, -sin * scale_y, shift_x], dim=1)
+        row_y = torch.stack([sin * scale_x * mirror, cos * scale_y, shift_y], dim=1)
+        return torch.stack([row_x, row_y], dim=1)
+
+
+def _uniform(count: int, limit: float, device: torch.device) -> Tensor:
+    """float32 [count], from -limit..limit."""
+    return (torch.rand(count, device=device) * 2 - 1) * limit
+
+
+def _check(name: str, value: float, most: float) -> None:
+    if not isinstance(value, int | float) or not 0 <= value <= most:
+        raise ValueError(f"{name}={value} is no number from 0 to {most}")

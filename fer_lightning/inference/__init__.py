@@ -1,0 +1,1 @@
+"""Faces in images and videos and their expressions, without torch."""

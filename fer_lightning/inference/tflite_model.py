@@ -1,0 +1,233 @@
+"""Reads an exported bundle and runs its models with LiteRT; no torch."""
+
+import hashlib
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+
+from fer_lightning.constants import IMAGE_SIZE, LABELS, MAX_PIXEL, NUM_CLASSES
+from fer_lightning.errors import FerError
+from fer_lightning.utils.quiet import quiet_native_code
+
+MODEL_FILE = "FER2013.tflite"
+LABELS_FILE = "labels.txt"
+LABELS_TEXT = "".join(f"{label}\n" for label in LABELS)
+MANIFEST_FILE = "model.json"
+GOLDEN_FILE = "golden.json"
+
+INPUT_SHAPE = (1, IMAGE_SIZE, IMAGE_SIZE, 1)
+RGB_INPUT_SHAPE = (1, IMAGE_SIZE, IMAGE_SIZE, 3)
+OUTPUT_SHAPE = (1, NUM_CLASSES)
+
+
+def shipped_bundle() -> Path:
+    """The bundle that the package ships.
+
+    Raises:
+        FerError: this copy of the package has none.
+    """
+    folder = Path(__file__).parents[1] / "pretrained" / "bundle"
+    if not (folder / MODEL_FILE).is_file():
+        raise FerError(
+            "this copy of fer_lightning ships no model: name a bundle or a checkpoint by --model, or train one with "
+            "python -m fer_lightning.train"
+        )
+    return folder
+
+
+_TRIAL_SECONDS = 60
+_TRIAL_MEMORY = 8 << 30  # bytes of address space, most of which the libraries only reserve
+# what a trial runs, on inputs of zeros and of ones
+_TRIAL = f"""
+import sys
+try:
+    import resource
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_AS, ({_TRIAL_MEMORY}, {_TRIAL_MEMORY}))
+except ImportError:  # not on Windows
+    pass
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+try:
+    interpreter = Interpreter(model_path=sys.argv[1], num_threads=1)
+    interpreter.allocate_tensors()
+    for value in (0, 1):
+        for tensor in interpreter.get_input_details():
+            interpreter.set_tensor(tensor["index"], np.full(tensor["shape"], value, tensor["dtype"]))
+        interpreter.invoke()
+        for tensor in interpreter.get_output_details():
+            interpreter.get_tensor(tensor["index"])
+except Exception as error:
+    sys.exit(" ".join(str(error).split())[:200] or type(error).__name__)
+"""
+
+
+def require_loadable(path: Path) -> None:
+    """Load and run a model that comes from elsewhere in another process first: LiteRT crashes on damaged files.
+
+    Raises:
+        FerError: it is missing, or LiteRT refuses it, crashes or hangs on it.
+    """
+    if not path.is_file():
+        raise FerError(f"no such file: {path}")
+    try:
+        trial = subprocess.run(
+            [sys.executable, "-P", "-c", _TRIAL, str(path)],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_TRIAL_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise FerError(f"{path} is damaged: LiteRT did not finish one run of it in {_TRIAL_SECONDS} s") from None
+    if trial.returncode < 0:
+        name = signal.Signals(-trial.returncode).name
+        raise FerError(f"{path} is damaged or not a TFLite model: LiteRT crashed on it ({name})")
+    if trial.returncode:
+        said = trial.stderr.strip().splitlines()
+        raise FerError(f"{path} is not a TFLite model that LiteRT loads: {said[-1] if said else 'it gives no reason'}")
+
+
+def require_intact(folder: Path) -> None:
+    """Raises FerError if a bundle's app model is not the file that its manifest describes, or does not load.
+
+    A folder without a manifest, such as an app's own, only has to load.
+    """
+    path = folder / MODEL_FILE
+    if not path.is_file():
+        raise FerError(f"{folder} is not a bundle: it has no {MODEL_FILE}")
+    if not (folder / MANIFEST_FILE).is_file():
+        require_loadable(path)
+        return
+    expected = read_manifest(folder)["files"].get(MODEL_FILE, {}).get("sha256")
+    with path.open("rb") as file:
+        if hashlib.file_digest(file, "sha256").hexdigest() != expected:
+            raise FerError(f"{path} is damaged: its SHA-256 is not the one in {MANIFEST_FILE}")
+
+
+class TFLiteModel:
+    """A ``.tflite`` file that takes one 48x48 face and gives the probabilities of the seven classes.
+
+    What it is fed follows from its input: float32 takes grey / 255, quantized int8 the same in its own
+    steps, uint8 the pixels themselves; three channels take the grey three times.
+
+    Args:
+        path: the file.
+        threads: threads that LiteRT computes with; its own choice when not given.
+
+    Raises:
+        FerError: the file is missing, is no TFLite model, or has other inputs or outputs.
+    """
+
+    def __init__(self, path: Path, threads: int | None = None) -> None:
+        if not path.is_file():
+            raise FerError(f"there is no model {path}")
+        self._path = path
+        try:
+            with quiet_native_code():
+                self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
+                self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise FerError(f"{path} is no TFLite model that LiteRT loads: {error}") from error
+        inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+        shapes = [tuple(int(side) for side in tensor["shape"]) for tensor in (*inputs, *outputs)]
+        if shapes not in ([INPUT_SHAPE, OUTPUT_SHAPE], [RGB_INPUT_SHAPE, OUTPUT_SHAPE]):
+            raise FerError(f"{path} does not take one 48x48 face and give {NUM_CLASSES} probabilities: {shapes}")
+        self._input, self._output = inputs[0], outputs[0]
+
+    def require_app_contract(self) -> None:
+        """Raises FerError where the app cannot take the file: float32 [1, 48, 48, 1] in, float32 [1, 7] out."""
+        kept = tuple(self._input["shape"]) == INPUT_SHAPE
+        if not kept or {self._input["dtype"], self._output["dtype"]} != {np.float32}:
+            raise FerError(f"{self._path} does not keep the app's contract: float32 {INPUT_SHAPE} -> {OUTPUT_SHAPE}")
+
+    def invoke(self) -> None:
+        """Run once on whatever the input holds; for timing."""
+        self._interpreter.invoke()
+
+    def probabilities(self, images: np.ndarray) -> np.ndarray:
+        """uint8 [N, 48, 48] -> float32 [N, 7], a face at a time, as the app calls it."""
+        results = np.empty((len(images), NUM_CLASSES), np.float32)
+        for index, image in enumerate(images):
+            self._interpreter.set_tensor(self._input["index"], self._as_input(image))
+            self._interpreter.invoke()
+            results[index] = self._as_probabilities(self._interpreter.get_tensor(self._output["index"])[0])
+        return results
+
+    def _as_input(self, image: np.ndarray) -> np.ndarray:
+        values = image.reshape(INPUT_SHAPE).repeat(self._input["shape"][3], axis=3)
+        if self._input["dtype"] == np.uint8:
+            return values
+        grey = values.astype(np.float32) / MAX_PIXEL
+        if self._input["dtype"] == np.float32:
+            return grey
+        step, zero = self._input["quantization"]
+        limits = np.iinfo(self._input["dtype"])
+        return np.clip(np.rint(grey / step) + zero, limits.min, limits.max).astype(self._input["dtype"])
+
+    def _as_probabilities(self, output: np.ndarray) -> np.ndarray:
+        if self._output["dtype"] == np.float32:
+            return output
+        step, zero = self._output["quantization"]
+        return (output.astype(np.float32) - zero) * step
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """One of a bundle's descriptions.
+
+    Raises:
+        FerError: it is missing, or no JSON object.
+    """
+    if not path.is_file():
+        raise FerError(f"{path.parent} is no bundle of this version: it has no {path.name}")
+    try:
+        value = json.loads(path.read_text())
+    except (ValueError, RecursionError) as error:  # wrong JSON and wrong UTF-8 are both ValueErrors
+        raise FerError(f"{path} is damaged: {error}") from error
+    if not isinstance(value, dict):
+        raise FerError(f"{path} is damaged: it is no JSON object")
+    return value
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """A bundle's model.json.
+
+    Its ``files`` and ``documents`` are mappings by names that all lie inside the bundle.
+
+    Raises:
+        FerError: it is missing or damaged, or names a file outside the bundle.
+    """
+    path = folder / MANIFEST_FILE
+    manifest = read_json(path)
+    root = folder.resolve()
+    for part in ("files", "documents"):
+        entries = manifest.get(part)
+        if not isinstance(entries, dict) or not all(_is_entry(entry) for entry in entries.values()):
+            raise FerError(f"{path} is damaged: its {part} are not described")
+        for name, entry in entries.items():
+            for inside in (name, *(f"{name}/{each}" for each in entry.get("parts", ()))):
+                if not _lies_in(root, inside):
+                    raise FerError(f"{path} names {inside!r}, which is outside the bundle")
+    return manifest
+
+
+def _is_entry(entry: object) -> bool:
+    return isinstance(entry, dict) and (isinstance(entry.get("sha256"), str) or isinstance(entry.get("parts"), dict))
+
+
+def _lies_in(root: Path, name: str) -> bool:
+    if "\\" in name:  # a separator on some systems
+        return False
+    try:
+        path = (root / name).resolve()
+        path.exists()
+    except (ValueError, OSError, RuntimeError):  # no name of a file: too long, not encodable, links in a circle
+        return False
+    return path.is_relative_to(root)

@@ -1,0 +1,1 @@
+"""The networks, their ensembles, and the checkpoints that hold them."""

@@ -1,0 +1,128 @@
+"""Scale, the 8-conv/3-dense network and a small one: plain modules, no Lightning."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Literal
+
+from torch import Tensor, nn
+
+from fer_lightning.constants import MAX_PIXEL, NUM_CLASSES
+
+
+class Scale(nn.Module):
+    """uint8 0..255 -> float32 0..1, so that training, prediction and export agree on it."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images.float() / MAX_PIXEL
+
+
+class ExpressionCNN(nn.Sequential):
+    """The notebook's network: 48x48 grey faces, float32 [B, 1, 48, 48] in 0..1 -> logits [B, 7].
+
+    Four stacks of (3x3 convolution, ReLU, batch-norm) twice, max-pool 3x3 of stride 2 and dropout;
+    then dense layers with ReLU and dropout. Only the very first convolution is unpadded, so that
+    48 -> 46 -> 22 -> 10 -> 4 -> 1. With the defaults 5,098,951 trainable values and 3,840 batch-norm
+    statistics, Keras' initialisation and Keras' batch-norm constants.
+
+    Args:
+        channels: channels of each stack.
+        dense: sizes of the hidden dense layers.
+        dropout: probability, after each stack and each hidden dense layer.
+        bn_momentum: weight of the newest batch in the running statistics (1 - Keras' momentum).
+        bn_eps: added to the variance.
+        initialisation: ``keras`` (Glorot-uniform weights, zero biases) or ``torch`` (both uniform, up to
+            1 / sqrt(inputs)); with SGD the smaller weights of ``torch`` start to learn at once.
+        num_classes: logits.
+
+    Raises:
+        ValueError: ``initialisation`` is neither.
+    """
+
+    def __init__(
+        self,
+        *,
+        channels: Sequence[int] = (64, 128, 256, 512),
+        dense: Sequence[int] = (512, 256, 64),
+        dropout: float = 0.3,
+        bn_momentum: float = 0.01,
+        bn_eps: float = 1e-3,
+        initialisation: Literal["keras", "torch"] = "keras",
+        num_classes: int = NUM_CLASSES,
+    ) -> None:
+        def convolution(inputs: int, outputs: int, padding: int) -> list[nn.Module]:
+            return [
+                nn.Conv2d(inputs, outputs, kernel_size=3, padding=padding),
+                nn.ReLU(inplace=True),
+                nn.BatchNorm2d(outputs, eps=bn_eps, momentum=bn_momentum),
+            ]
+
+        layers: list[nn.Module] = []
+        for index, (inputs, outputs) in enumerate(pairwise((1, *channels))):
+            layers += convolution(inputs, outputs, padding=0 if index == 0 else 1)
+            layers += convolution(outputs, outputs, padding=1)
+            layers += [nn.MaxPool2d(kernel_size=3, stride=2), nn.Dropout(dropout)]
+        layers.append(nn.Flatten())
+        for inputs, outputs in pairwise((channels[-1], *dense)):
+            layers += [nn.Linear(inputs, outputs), nn.ReLU(inplace=True), nn.Dropout(dropout)]
+        layers.append(nn.Linear((channels[-1], *dense)[-1], num_classes))
+        super().__init__(*layers)
+        _initialise(self, initialisation)
+
+
+class PhoneCNN(nn.Sequential):
+    """A fifth of the work and a tenth of the size: float32 [B, 1, 48, 48] in 0..1 -> logits [B, 7].
+
+    The same eight convolutions, all padded, in four stacks with 2x2 max-pooling between them, then the
+    mean over the last 6x6 pixels and one dense layer. Batch-norm comes before ReLU, so that it folds
+    into the convolutions and nothing of it is left in an export. With the defaults 474,855 trainable
+    values and 57.7 million multiply-adds.
+
+    Args:
+        channels: channels of each stack.
+        dropout: probability, before the dense layer.
+        bn_momentum: weight of the newest batch in the running statistics.
+        bn_eps: added to the variance.
+        initialisation: as for ``ExpressionCNN``.
+        num_classes: logits.
+
+    Raises:
+        ValueError: ``initialisation`` is neither.
+    """
+
+    def __init__(
+        self,
+        *,
+        channels: Sequence[int] = (24, 48, 88, 152),
+        dropout: float = 0.2,
+        bn_momentum: float = 0.1,
+        bn_eps: float = 1e-3,
+        initialisation: Literal["keras", "torch"] = "torch",
+        num_classes: int = NUM_CLASSES,
+    ) -> None:
+        layers: list[nn.Module] = []
+        for index, (inputs, outputs) in enumerate(pairwise((1, *channels))):
+            if index:
+                layers.append(nn.MaxPool2d(kernel_size=2))
+            for width in (inputs, outputs):
+                layers += [
+                    nn.Conv2d(width, outputs, kernel_size=3, padding=1, bias=False),
+                    nn.BatchNorm2d(outputs, eps=bn_eps, momentum=bn_momentum),
+                    nn.ReLU(inplace=True),
+                ]
+        layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(dropout), nn.Linear(channels[-1], num_classes)]
+        super().__init__(*layers)
+        _initialise(self, initialisation)
+
+
+def _initialise(network: nn.Module, like: str) -> None:
+    if like not in ("keras", "torch"):
+        raise ValueError(f"initialisation={like} is neither keras nor torch")
+    if like == "keras":  # torch has done its own
+        network.apply(_initialise_like_keras)
+
+
+def _initialise_like_keras(module: nn.Module) -> None:
+    if isinstance(module, nn.Conv2d | nn.Linear):
+        nn.init.xavier_uniform_(module.weight)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)

@@ -1,0 +1,1 @@
+"""The phases of a run, from a configuration to scored weights."""

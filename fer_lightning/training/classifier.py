@@ -1,0 +1,230 @@
+"""ExpressionClassifier: the loss, the metrics, the optimizer and the schedule around a network."""
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+from torchmetrics import ClasswiseWrapper, MeanMetric, MetricCollection
+from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
+
+from fer_lightning.constants import LABELS
+from fer_lightning.data.datamodule import Batch
+from fer_lightning.data.ferplus import EXPRESSIONS
+from fer_lightning.errors import FerError
+from fer_lightning.models.networks import Scale
+from fer_lightning.training.distillation import Distillation
+
+
+class ExpressionClassifier(L.LightningModule):
+    """Classifies grey faces into expressions.
+
+    Args:
+        network: float32 [B, 1, 48, 48] in 0..1 -> logits [B, classes], seven but with FER+.
+        optimizer: makes the optimizer from groups of parameters.
+        scheduler: makes the schedule from the optimizer, stepped each epoch, on val_loss where it asks
+            for a metric; stepped each batch if it takes ``total_steps``. None keeps the learning rate.
+        decay_vectors: whether weight decay also applies to biases and batch-norm.
+        label_smoothing: share of the target spread over all classes, 0..1, in training.
+        class_weights: float32 [classes], weights of the classes in the loss; None weighs them alike.
+        compile: torch.compile's mode for the training steps; None does not compile.
+        vote_weight: of FER+'s votes in the loss, where batches hold them. They are learnt by a dense layer of
+            their own on what the network's last one reads, which training alone has.
+        distillation: a teacher whose answers are learnt beside the labels.
+        class_names: of the logits, in their order.
+        settings: plain values (no objects) to keep in checkpoints as ``hyper_parameters``, so that
+            these load with ``weights_only=True``.
+
+    Raises:
+        FerError: torch has no such mode to compile in.
+
+    ``lr_factor`` multiplies the optimizer's learning rates; a phase sets it before its fit.
+    """
+
+    class_weights: Tensor | None
+
+    def __init__(
+        self,
+        network: nn.Module,
+        *,
+        optimizer: Callable[[Iterable[dict[str, Any]]], Optimizer] = torch.optim.Adam,
+        scheduler: Callable[..., LRScheduler] | None = None,
+        decay_vectors: bool = True,
+        label_smoothing: float = 0.0,
+        class_weights: Tensor | None = None,
+        compile: str | None = None,
+        vote_weight: float = 0.0,
+        distillation: Distillation | None = None,
+        class_names: Sequence[str] = LABELS,
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters(dict(settings or {}))
+        self.scale = Scale()
+        # twice as fast as the default layout on CPUs and on GPUs with tensor cores
+        self.network = network.to(memory_format=torch.channels_last)
+        self._run = self._features_and_logits
+        if compile is not None:
+            # the last batch of an epoch may be smaller: two sizes are faster than one for any
+            try:
+                self._run = torch.compile(self._features_and_logits, mode=compile, dynamic=False)
+            except RuntimeError as error:
+                raise FerError(f"compile={compile} is no mode of torch.compile: {error}") from error
+        self.vote_weight = vote_weight
+        self.vote_head = _vote_head(network) if vote_weight else None
+        self.lr_factor = 1.0
+        self._validated = False  # since the last epoch's end
+        self._make_optimizer = optimizer
+        self._make_scheduler = scheduler
+        self._decay_vectors = decay_vectors
+        self._label_smoothing = label_smoothing
+        self.register_buffer("class_weights", class_weights, persistent=False)
+        # in a tuple, so that the teacher is neither trained nor saved
+        self._distillation = () if distillation is None else (distillation,)
+        self.class_names = class_names
+        classes = len(class_names)
+        accuracy = MulticlassAccuracy(classes, average="micro")
+        scores = MetricCollection(
+            {
+                "accuracy": accuracy,
+                "macro_f1": MulticlassF1Score(classes, average="macro"),
+                "recall": ClasswiseWrapper(
+                    MulticlassAccuracy(classes, average=None), labels=list(class_names), prefix="recall_"
+                ),
+            },
+            compute_groups=False,  # torchmetrics 1.9 shares states by updating one of a group, which a wrapper misses
+        )
+        self.train_accuracy = accuracy.clone()
+        self.val_scores = scores.clone(prefix="val_")
+        self.test_scores = scores.clone(prefix="test_")
+        self.val_loss, self.test_loss = MeanMetric(), MeanMetric()
+
+    def forward(self, images: Tensor) -> Tensor:
+        """uint8 [B, 1, 48, 48] -> float32 logits [B, classes]."""
+        return self.network(self._inputs(images)).float()
+
+    def _inputs(self, images: Tensor) -> Tensor:
+        # one channel has the same strides in both layouts, so the first activation has to be told
+        return self.scale(images).contiguous(memory_format=torch.channels_last)
+
+    def on_fit_start(self) -> None:
+        for distillation in self._distillation:
+            distillation.teacher.to(self.device)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        images, targets = batch
+        loss, logits = self._loss(images, targets)
+        classes, _ = self._without_votes(targets)
+        self.train_accuracy(logits, classes.argmax(dim=1) if classes.ndim == 2 else classes)
+        self.log("train_loss", loss, on_step=False, on_epoch=True, prog_bar=True, sync_dist=True)
+        self.log("train_accuracy", self.train_accuracy, on_step=False, on_epoch=True, prog_bar=True)
+        return loss
+
+    def _loss(self, images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """The training loss of a batch, and its logits."""
+        classes, votes = self._without_votes(targets)
+        features, logits = self._run(images)
+        loss = F.cross_entropy(logits, classes, weight=self.class_weights, label_smoothing=self._label_smoothing)
+        for distillation in self._distillation:
+            loss = distillation.mixed(loss, logits, self.scale(images))
+        if self.vote_head is not None and features is not None and votes is not None:
+            loss = loss + self.vote_weight * F.cross_entropy(self.vote_head(features).float(), votes)
+        return loss, logits
+
+    def _without_votes(self, targets: Tensor) -> tuple[Tensor, Tensor | None]:
+        """What a batch says of the classes, and of the votes where it holds them."""
+        classes = len(self.class_names)
+        if targets.ndim == 1 or targets.shape[1] == classes:
+            return targets, None
+        return targets[:, :classes], targets[:, classes:]
+
+    def _features_and_logits(self, images: Tensor) -> tuple[Tensor | None, Tensor]:
+        """What the network's last layer reads, [B, features], if votes are learnt from it; its logits, [B, classes]."""
+        if self.vote_head is None:
+            return None, self(images)
+        *layers, last = self.network.children()
+        features = self._inputs(images)
+        for layer in layers:
+            features = layer(features)
+        return features, last(features).float()
+
+    def _score(self, batch: Batch, loss: MeanMetric, scores: MetricCollection) -> None:
+        images, labels = batch
+        logits = self(images)
+        scores.update(logits, labels)
+        loss.update(F.cross_entropy(logits, labels), weight=len(labels))  # processes may hold unequal shares
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        self._score(batch, self.val_loss, self.val_scores)
+        self.log("val_loss", self.val_loss, prog_bar=True)
+
+    def on_validation_epoch_end(self) -> None:
+        self._log_scores(self.val_scores)
+        self._validated = True
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        self._score(batch, self.test_loss, self.test_scores)
+        self.log("test_loss", self.test_loss, prog_bar=True)
+
+    def on_test_epoch_end(self) -> None:
+        self._log_scores(self.test_scores)
+
+    def _log_scores(self, scores: MetricCollection) -> None:
+        for name, value in scores.compute().items():
+            self.log(name, value, prog_bar=name.endswith("_accuracy"))
+        scores.reset()
+
+    def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """float32 logits [B, classes]."""
+        images, _ = batch
+        return self(images)
+
+    def on_train_epoch_end(self) -> None:
+        # before the checkpoint is written: Lightning would step the plateau schedule after it, and a
+        # resumed run would miss that step
+        for config in self.trainer.lr_scheduler_configs:
+            if config.reduce_on_plateau and self._validated:
+                config.scheduler.step(self.trainer.callback_metrics["val_loss"])  # type: ignore[arg-type]
+        self._validated = False
+
+    def lr_scheduler_step(self, scheduler: LRScheduler, metric: Any | None) -> None:
+        if metric is None:  # a plateau schedule has had its step in on_train_epoch_end
+            scheduler.step()
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        optimizer = self._make_optimizer(self._parameter_groups())
+        for group in optimizer.param_groups:
+            group["lr"] *= self.lr_factor
+        if self._make_scheduler is None:
+            return optimizer
+        if "total_steps" in inspect.signature(self._make_scheduler).parameters:
+            steps = int(self.trainer.estimated_stepping_batches) if self._trainer is not None else 1
+            by_step = self._make_scheduler(optimizer, total_steps=steps)
+            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": by_step, "interval": "step"}}
+        scheduler = self._make_scheduler(optimizer)
+        # not strict: an epoch without validation has no val_loss
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "monitor": "val_loss", "strict": False},
+        }
+
+    def _parameter_groups(self) -> list[dict[str, Any]]:
+        parameters = list(self.parameters())
+        if self._decay_vectors:
+            return [{"params": parameters}]
+        return [
+            {"params": [parameter for parameter in parameters if parameter.ndim > 1]},
+            {"params": [parameter for parameter in parameters if parameter.ndim <= 1], "weight_decay": 0.0},
+        ]
+
+
+def _vote_head(network: nn.Module) -> nn.Linear:
+    *_, last = network.children()
+    assert isinstance(last, nn.Linear)  # both of our networks end so
+    return nn.Linear(last.in_features, len(EXPRESSIONS))

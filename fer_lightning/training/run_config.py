@@ -1,0 +1,107 @@
+"""What a run saves of its config, and how a resumed run gets it back."""
+
+import re
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import hydra
+import yaml
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+
+from fer_lightning.errors import FerError
+from fer_lightning.utils import files
+from fer_lightning.utils.former_names import current_target
+
+_REMOVABLE = ("phases", "callbacks", "logger")  # groups of named entries, which a run may leave out or order anew
+
+SETTINGS_FILE = "run.yaml"  # our own: Hydra rewrites .hydra when a run is resumed
+
+
+def plain(cfg: DictConfig) -> dict[str, Any]:
+    """A config's values, interpolations resolved, as plain dictionaries, lists and numbers."""
+    container = OmegaConf.to_container(cfg, resolve=True)
+    assert isinstance(container, dict)
+    return container  # type: ignore[return-value]
+
+
+def save(cfg: DictConfig, choices: Mapping[str, Any], run_dir: Path) -> None:
+    """Keep what a resumed run needs: the chosen config of each group, and every value.
+
+    Raises:
+        FerError: ``run_dir`` holds a run already.
+    """
+    if any(run_dir.glob("phases/*/done.json")) or any(run_dir.glob("phases/*/checkpoints/*.ckpt")):
+        raise FerError(
+            f"{run_dir} holds a run already: go on with it by resume={run_dir}, or name another hydra.run.dir"
+        )
+    groups = {group: choice for group, choice in choices.items() if group in cfg and isinstance(choice, str)}
+    files.write_text(run_dir / SETTINGS_FILE, yaml.safe_dump({"groups": groups, "values": plain(cfg)}, sort_keys=False))
+    files.write_text(run_dir / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
+
+
+def check_run(run_dir: Path) -> None:
+    """Raises FerError where ``run_dir`` holds no run."""
+    if not (run_dir / SETTINGS_FILE).is_file():
+        raise FerError(f"resume={run_dir} is no run directory: it has no {SETTINGS_FILE}")
+
+
+def load(run_dir: Path) -> DictConfig:
+    """Compose a run's config anew from the packaged configs and the plain values that it saved.
+
+    What is to be called (``_target_``) comes from the packaged configs alone.
+
+    Raises:
+        FerError: ``run_dir`` holds no run, or its settings are damaged.
+    """
+    check_run(run_dir)
+    path = run_dir / SETTINGS_FILE
+    try:
+        saved = yaml.safe_load(path.read_text())
+        groups, values = saved["groups"], saved["values"]
+        for group, choice in groups.items():
+            if not _is_packaged(group, choice):
+                raise FerError(f"{path} names the config {group}={choice}, which this version does not have")
+        cfg = hydra.compose("train", overrides=[f"{group}={choice}" for group, choice in groups.items()])
+        OmegaConf.set_struct(cfg, False)
+        _overlay(cfg, values)
+        for group in _REMOVABLE:
+            cfg[group] = {name: cfg[group][name] for name in values[group]}
+    except (yaml.YAMLError, ValueError, KeyError, TypeError, AttributeError, HydraException) as error:
+        raise FerError(f"{path} is damaged: {' '.join(str(error).split())}") from error
+    OmegaConf.set_struct(cfg, True)
+    return cfg
+
+
+def _is_packaged(group: str, choice: str) -> bool:
+    """Whether these are the names of a packaged config; anything else could be an override of its own."""
+    if not all(re.fullmatch(r"\w+", name) for name in (group, choice)):
+        return False
+    return (resources.files("fer_lightning.conf") / group / f"{choice}.yaml").is_file()
+
+
+def _overlay(cfg: DictConfig, values: Mapping[str, Any]) -> None:
+    """Set the values of ``cfg``; keys that begin with an underscore tell Hydra what to call, and may not differ."""
+    for key, value in values.items():
+        if str(key).startswith("_"):
+            if current_target(value) != cfg.get(key):
+                raise ValueError(f"{key} is {value!r}, not what the packaged config says")
+        elif isinstance(value, Mapping):
+            if not isinstance(cfg.get(key), DictConfig):
+                cfg[key] = {}
+            _overlay(cfg[key], value)
+        else:
+            _refuse_more_than_values(key, value)
+            cfg[key] = value
+
+
+def _refuse_more_than_values(key: str, value: Any) -> None:
+    if isinstance(value, str) and "${" in value:
+        raise ValueError(f"{key} is an interpolation")
+    if isinstance(value, Mapping):
+        raise ValueError(f"{key} is a list of mappings")
+    if isinstance(value, list):
+        for item in value:
+            _refuse_more_than_values(key, item)

@@ -1,0 +1,1 @@
+"""Files, terminals and the machine; nothing about faces."""

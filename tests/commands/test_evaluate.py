@@ -1,0 +1,103 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from fer_lightning.models.networks import ExpressionCNN
+from tests.helpers import assert_one_sentence, csv_text, run_command
+
+MODEL = {"channels": [4, 4, 4, 4], "dense": [4]}
+
+
+def save_checkpoint(path: Path, **data: object) -> Path:
+    """An untrained network in the form of a run's checkpoint, ``data`` being how its data were split."""
+    torch.manual_seed(0)
+    network = ExpressionCNN(**MODEL)
+    settings = {"model": {"_target_": "fer_lightning.models.networks.ExpressionCNN", **MODEL}, "data": data}
+    weights = {f"network.{name}": value for name, value in network.state_dict().items()}
+    torch.save({"state_dict": weights, "hyper_parameters": settings}, path)
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path, faces):
+    (tmp_path / "fer2013.csv").write_text(csv_text(faces))
+    return tmp_path
+
+
+def evaluate(folder, *words):
+    return run_command("fer_lightning.evaluate", *words, f"hydra.run.dir={folder}/out", cwd=folder)
+
+
+@pytest.mark.parametrize("subset", ["val", "test"])
+def test_scores_a_split(folder, subset):
+    checkpoint = save_checkpoint(folder / "best.ckpt")
+    process = evaluate(folder, f"ckpt={checkpoint}", f"data.dir={folder}", f"subset={subset}")
+    assert process.returncode == 0, process.stderr
+    metrics = json.loads((folder / "out" / "metrics.json").read_text())
+    assert metrics["n"] == 7
+    assert {"accuracy", "accuracy_fresh", "macro_f1", "per_class", "confusion"} <= set(metrics)
+    assert "disgust" in process.stdout
+    assert (folder / "out" / "figures" / "confusion.png").is_file()
+    assert (folder / "out" / "figures" / "per_class.png").is_file()
+
+
+def test_takes_the_checkpoints_split_unless_told_otherwise(folder):
+    checkpoint = save_checkpoint(folder / "best.ckpt", split="random", split_seed=3, val_fraction=0.4)
+    process = evaluate(folder, f"ckpt={checkpoint}", f"data.dir={folder}")
+    assert json.loads((folder / "out" / "metrics.json").read_text())["n"] == 8, process.stderr  # of 21 Training rows
+    process = evaluate(folder, f"ckpt={checkpoint}", f"data.dir={folder}", "data.split=official")
+    assert json.loads((folder / "out" / "metrics.json").read_text())["n"] == 7, process.stderr
+
+
+def test_sample_data_say_what_they_are(tmp_path):
+    checkpoint = save_checkpoint(tmp_path / "best.ckpt")
+    process = evaluate(tmp_path, f"ckpt={checkpoint}", "data=sample", "data.val=14", "data.train=7", "data.test=7")
+    assert "not FER2013" in process.stdout, process.stderr
+
+
+def test_missing_checkpoint(folder):
+    assert_one_sentence(evaluate(folder, "ckpt=none.ckpt", f"data.dir={folder}"), "there is no checkpoint none.ckpt")
+
+
+def test_wrong_subset(folder):
+    checkpoint = save_checkpoint(folder / "best.ckpt")
+    process = evaluate(folder, f"ckpt={checkpoint}", f"data.dir={folder}", "subset=train")
+    assert_one_sentence(process, "subset=train is neither val nor test")
+
+
+def test_split_that_does_not_occur(folder):
+    checkpoint = save_checkpoint(folder / "best.ckpt", split="random", split_seed=0, val_fraction=0.2)
+    path = folder / "fer2013.csv"
+    path.write_text("\n".join(line for line in path.read_text().splitlines() if "PrivateTest" not in line) + "\n")
+    process = evaluate(folder, f"ckpt={checkpoint}", f"data.dir={folder}", "data.split=official", "subset=test")
+    assert_one_sentence(process, "fer2013.csv has no PrivateTest rows")
+
+
+def test_several_checkpoints_and_views_are_averaged(folder):
+    one = save_checkpoint(folder / "one.ckpt")
+    results = {}
+    for name, words in {
+        "one": [f"ckpt={one}"],
+        "twice": [f"ckpt=[{one},{one}]"],
+        "flip": [f"ckpt={one}", "tta=flip"],
+    }.items():
+        process = evaluate(folder, *words, f"data.dir={folder}")
+        assert process.returncode == 0, process.stderr
+        results[name] = json.loads((folder / "out" / "metrics.json").read_text())
+    assert results["twice"]["loss"] == pytest.approx(results["one"]["loss"], abs=1e-5)
+    assert abs(results["flip"]["loss"] - results["one"]["loss"]) > 1e-5
+    assert results["flip"]["tta"] == "flip"
+
+
+def test_unknown_views(folder):
+    checkpoint = save_checkpoint(folder / "best.ckpt")
+    process = evaluate(folder, f"ckpt={checkpoint}", f"data.dir={folder}", "tta=twenty")
+    assert_one_sentence(process, "tta=twenty is none of")
+
+
+def test_other_classes(folder):
+    checkpoint = save_checkpoint(folder / "best.ckpt")
+    process = evaluate(folder, f"ckpt={checkpoint}", "data=ferplus", f"data.dir={folder}")
+    assert_one_sentence(process, "best.ckpt tells 7 classes apart, where 8 are asked for")

@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from fer_lightning.explain import choose, heat
+from fer_lightning.models.networks import PhoneCNN
+from tests.helpers import assert_one_sentence, csv_text, run_command
+
+
+def test_heat_lies_where_the_answer_comes_from():
+    """A network whose class 0 is the brightness of the picture's left, and class 1 of its right."""
+    convolution = nn.Conv2d(1, 2, 3, padding=1, bias=False)
+    convolution.weight.data.zero_()
+    convolution.weight.data[:, 0, 1, 1] = 1
+    head = nn.Linear(2 * 48 * 48, 2, bias=False)
+    weights = torch.zeros(2, 2, 48, 48)
+    weights[0, 0, :, :24] = 1
+    weights[1, 1, :, 24:] = 1
+    head.weight.data = weights.flatten(1)
+    network = nn.Sequential(convolution, nn.BatchNorm2d(2), nn.ReLU(inplace=True), nn.Flatten(), head).eval()
+    image = torch.zeros(1, 1, 48, 48, dtype=torch.uint8)
+    image[..., :10] = 255
+    found = heat(network, image, torch.tensor([0]))[0]
+    assert (found.min(), found.max()) == (0, 1)
+    assert found[:, :8].mean() > 0.9
+    assert found[:, 14:].mean() < 0.1
+
+
+def test_both_networks(trained_network):
+    images = torch.randint(0, 256, (3, 1, 48, 48), dtype=torch.uint8)
+    for network in (trained_network, PhoneCNN().eval()):
+        found = heat(network, images, torch.tensor([0, 1, 2]))
+        assert found.shape == (3, 48, 48)
+        assert found.min() >= 0
+        assert found.max() <= 1
+        assert not found.requires_grad
+
+
+def test_chooses_some_of_each_class():
+    labels = np.array([0, 1, 1, 0, 1, 0, 6])
+    assert choose(labels, np.array([1, 2, 3, 4, 5, 6]), 2, 7).tolist() == [3, 5, 1, 2, 6]
+
+
+def test_the_command(checkpoint, faces, tmp_path):
+    (tmp_path / "fer2013.csv").write_text(csv_text(faces))
+    words = (f"ckpt={checkpoint}", f"data.dir={tmp_path}", f"hydra.run.dir={tmp_path}/out")
+    process = run_command("fer_lightning.explain", *words, cwd=tmp_path)
+    assert process.returncode == 0, process.stderr
+    assert Image.open(tmp_path / "out" / "explain.png").width > 500
+    assert run_command("fer_lightning.explain", *words, "rows=[1,2]", cwd=tmp_path).returncode == 0
+    assert_one_sentence(run_command("fer_lightning.explain", *words, "rows=[1,99]", cwd=tmp_path), "rows=[1, 99]")
+    assert_one_sentence(run_command("fer_lightning.explain", *words, "faces=0", cwd=tmp_path), "faces=0")
+
+
+@pytest.mark.parametrize("words", [["ckpt=nothing.ckpt"]])
+def test_missing_checkpoint(tmp_path, words):
+    assert_one_sentence(run_command("fer_lightning.explain", *words, cwd=tmp_path), "there is no checkpoint")

@@ -1,0 +1,401 @@
+import csv
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from fer_lightning import train as train_module
+from fer_lightning.constants import LABELS
+from fer_lightning.data.augmentation import RandomAffine
+from fer_lightning.data.ferplus import COLUMNS, VOTES_FILE
+from fer_lightning.errors import FerError, exit_on_user_error
+from fer_lightning.models.checkpoint import load_network, read
+from fer_lightning.training.callbacks.history import History
+from tests.helpers import SHRUNK, assert_one_sentence, csv_text, run_command
+
+FEW = ("phases.baseline.epochs=2", "phases.hard_examples.epochs=1", "phases.balance.epochs=2")
+LONG = ("best", "distill", "ensemble")  # one long phase, with FER+'s votes
+PACKAGED_EXPERIMENTS = {
+    path.stem for path in (Path(train_module.__file__).parents[1] / "conf" / "experiment").glob("*.yaml")
+}
+
+
+@pytest.fixture(scope="module")
+def run_dir(tmp_path_factory):
+    """A finished three-phase run by the real command."""
+    folder = tmp_path_factory.mktemp("run") / "out"
+    process = run_command(
+        "fer_lightning.train", "+experiment=hard_mining", *SHRUNK, *FEW, f"hydra.run.dir={folder}", cwd=folder.parent
+    )
+    assert process.returncode == 0, process.stderr
+    assert "Scores by phase" in process.stdout
+    assert "handed over" in process.stdout
+    return folder
+
+
+def test_run_directory(run_dir):
+    files = {str(path.relative_to(run_dir)) for path in run_dir.rglob("*") if path.is_file()}
+    assert {
+        "run.yaml",
+        "config.yaml",
+        "metrics.json",
+        "checkpoints/best.ckpt",
+        "checkpoints/last.ckpt",
+        "figures/class_counts.png",
+        "figures/faces.png",
+        "figures/history.png",
+        "figures/confusion.png",
+        "phases/1-baseline/checkpoints/best.ckpt",
+        "phases/1-baseline/checkpoints/last.ckpt",
+        "phases/1-baseline/csv/version_0/metrics.csv",
+        "phases/3-balance/done.json",
+    } <= files
+    assert any("tfevents" in name for name in files)
+    assert not any("=" in name for name in files)
+    assert not any(Path(name).name.startswith(".best") for name in files)  # no half-written file
+
+
+def test_metrics_json(run_dir):
+    metrics = json.loads((run_dir / "metrics.json").read_text())
+    assert [phase["name"] for phase in metrics["phases"]] == ["baseline", "hard_examples", "balance"]
+    assert [phase["epochs"] for phase in metrics["phases"]] == [2, 1, 2]
+    assert metrics["phases"][0]["examples"] == 140
+    assert 0 < metrics["phases"][1]["examples"] < 140
+    for phase in metrics["phases"]:
+        assert 0 <= phase["val_accuracy"] <= 1
+        assert phase["val_loss"] > 0
+        assert len(phase["history"]) == phase["epochs"]
+    assert metrics["n"] == 70
+    assert {"accuracy", "accuracy_fresh", "macro_f1", "per_class", "confusion"} <= set(metrics)
+    assert "not FER2013" in metrics["data"]
+
+
+def test_best_checkpoint_is_the_best_phases_best(run_dir):
+    scores = [
+        (json.loads(done.read_text())["best_val_accuracy"], done.parent)
+        for done in sorted(run_dir.glob("phases/*/done.json"))
+    ]
+    _, folder = max(scores, key=lambda pair: pair[0])
+    best = (folder / "checkpoints" / "best.ckpt").read_bytes()
+    assert (run_dir / "checkpoints" / "best.ckpt").read_bytes() == best
+    load_network(run_dir / "checkpoints" / "best.ckpt")
+
+
+def test_checkpoints_hold_plain_values(run_dir):
+    settings = read(run_dir / "checkpoints" / "best.ckpt")["hyper_parameters"]
+    assert settings["model"]["dropout"] == 0.3
+    assert json.loads(json.dumps(settings)) == settings
+
+
+def test_csv_log_has_the_learning_rate_and_recall_by_class(run_dir):
+    with (run_dir / "phases" / "1-baseline" / "csv" / "version_0" / "metrics.csv").open() as file:
+        columns = next(csv.reader(file))
+    assert {"train_loss", "val_accuracy", "val_macro_f1", "val_recall_disgust", "lr-Adam"} <= set(columns)
+
+
+def test_recall_by_class_agrees_with_the_accuracy_in_every_epoch(run_dir):
+    """The drawn val faces are balanced, so the mean of the recalls is the accuracy."""
+    epochs = 0
+    for log in run_dir.glob("phases/*/csv/version_0/metrics.csv"):
+        with log.open() as file:
+            rows = [row for row in csv.DictReader(file) if row["val_accuracy"]]
+        for row in rows:
+            recalls = [float(value) for name, value in row.items() if name.startswith("val_recall_")]
+            assert sum(recalls) / len(recalls) == pytest.approx(float(row["val_accuracy"]), abs=1e-5)
+        epochs += len(rows)
+    assert epochs == 5
+
+
+def test_a_finished_run_is_not_overwritten(run_dir):
+    process = run_command("fer_lightning.train", *SHRUNK, f"hydra.run.dir={run_dir}", cwd=run_dir.parent)
+    assert_one_sentence(process, "holds a run already", f"resume={run_dir}")
+
+
+def test_resuming_a_finished_run_trains_nothing(run_dir):
+    before = (run_dir / "checkpoints" / "best.ckpt").read_bytes()
+    process = run_command("fer_lightning.train", f"resume={run_dir}", cwd=run_dir.parent)
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.count("is done already") == 3
+    assert (run_dir / "checkpoints" / "best.ckpt").read_bytes() == before
+
+
+def test_resume_refuses_other_settings(run_dir):
+    process = run_command("fer_lightning.train", f"resume={run_dir}", "optimizer.lr=1", cwd=run_dir.parent)
+    assert_one_sentence(process, "run's own settings", "optimizer.lr=1")
+
+
+def test_resume_of_no_run(tmp_path):
+    process = run_command("fer_lightning.train", f"resume={tmp_path}/nothing", cwd=tmp_path)
+    assert_one_sentence(process, "is no run directory")
+    assert not (tmp_path / "nothing").exists()
+
+
+@pytest.mark.parametrize("experiment", sorted(PACKAGED_EXPERIMENTS - {"ferplus"}))
+def test_every_experiment_passes_a_fast_run(train, tmp_path, run_dir, experiment):
+    words = ["vote_weight=0"] if experiment in LONG else []
+    if experiment == "distill":
+        words.append(f"teacher={run_dir}/checkpoints/best.ckpt")
+    metrics = train(tmp_path, f"+experiment={experiment}", "trainer.fast_dev_run=true", *words)
+    assert len(metrics["phases"]) == (1 if experiment in LONG else 3)
+
+
+def test_the_votes_of_ferplus_as_labels_and_beside_them(compose, tmp_path, faces):
+    (tmp_path / "fer2013.csv").write_text(csv_text(faces))
+    votes = np.eye(10, dtype=int)[faces.labels] * 10
+    lines = [",".join(map(str, row)) for row in votes]
+    (tmp_path / VOTES_FILE).write_text("\n".join([",".join(COLUMNS), *lines]) + "\n")
+    small = [word for word in SHRUNK if not word.startswith("data")]
+    for experiment, classes in (("ferplus", 8), ("best", 7)):
+        words = (f"+experiment={experiment}", f"data.dir={tmp_path}", "data.batch_size=8", "phases.fit.epochs=1")
+        run_dir = tmp_path / experiment
+        metrics = train_module.train(compose("train", *small, *words), run_dir)
+        assert len(metrics["per_class"]) == classes
+        assert load_network(run_dir / "checkpoints" / "best.ckpt")[0][-1].out_features == classes
+
+
+def test_a_broken_off_long_run_ends_as_an_unbroken_one(train, tmp_path, monkeypatch):
+    """With moving average, per-batch schedule, progressive crops, mixing and erasing: bit for bit."""
+    words = ("+experiment=best", "vote_weight=0", "phases.fit.epochs=3", "augment.mixup=0.2", "data.train=70")
+    whole = train(tmp_path / "whole", *words)
+    noted = History.on_train_epoch_end
+
+    def interrupted(self, trainer, pl_module):
+        if trainer.current_epoch == 1:
+            raise KeyboardInterrupt
+        noted(self, trainer, pl_module)
+
+    monkeypatch.setattr(History, "on_train_epoch_end", interrupted)
+    with pytest.raises(KeyboardInterrupt, match="after 1 whole epochs"):
+        train(tmp_path / "broken", *words)
+    monkeypatch.undo()
+    resumed = train(tmp_path / "broken", *words)
+    assert resumed["loss"] == whole["loss"]
+    ends = [read(tmp_path / name / "phases/1-fit/checkpoints/last.ckpt") for name in ("whole", "broken")]
+    for part in ("state_dict", "current_model_state"):
+        assert all(torch.equal(value, ends[1][part][name]) for name, value in ends[0][part].items()), part
+    assert not torch.equal(
+        ends[0]["state_dict"]["network.0.weight"], ends[0]["current_model_state"]["network.0.weight"]
+    )
+
+
+def test_progressive_crops(train, tmp_path, monkeypatch):
+    sides = []
+    crop = RandomAffine.forward
+    monkeypatch.setattr(
+        RandomAffine, "forward", lambda self, images, size: sides.append(size) or crop(self, images, size)
+    )
+    words = (
+        "vote_weight=0",
+        "phases.fit.epochs=5",
+        "callbacks.resizing.until=0.5",
+        "data.train=21",
+        "data.batch_size=21",
+    )
+    train(tmp_path, "+experiment=best", *words)
+    assert sides == [40, 40, 40, 48, 48]
+
+
+def test_an_ensemble_is_its_members_average(train, compose, tmp_path, capsys):
+    words = ("+experiment=ensemble", "members=2", "vote_weight=0", "phases.fit.epochs=1", "data.train=21")
+    metrics = train_module.train_ensemble(compose("train", *SHRUNK, *words), tmp_path)
+    saved = json.loads((tmp_path / "metrics.json").read_text())
+    weights = [tmp_path / "members" / name / "checkpoints" / "best.ckpt" for name in ("1", "2")]
+    assert read(weights[0])["hyper_parameters"]["seed"] == 0
+    assert read(weights[1])["hyper_parameters"]["seed"] == 1
+    assert not torch.equal(*(load_network(path)[0][0].weight for path in weights))
+    alone = [json.loads((tmp_path / "members" / name / "metrics.json").read_text())["accuracy"] for name in ("1", "2")]
+    assert saved["members"] == alone
+    assert saved["mean"] == pytest.approx(sum(alone) / 2)
+    assert saved["accuracy"] == metrics["accuracy"]
+    before = weights[0].stat().st_mtime_ns
+    train_module.train_ensemble(compose("train", *SHRUNK, *words), tmp_path)
+    assert weights[0].stat().st_mtime_ns == before  # what is done is not done again
+
+
+def test_starts_from_given_weights(train, tmp_path):
+    few = ("phases.baseline.epochs=1", "data.train=21")
+    train(tmp_path / "a", *few)
+    start = tmp_path / "a" / "checkpoints" / "best.ckpt"
+    train(tmp_path / "b", *few, f"init={start}", "optimizer.lr=1e-12", "model.bn_momentum=0")
+    before, after = (load_network(tmp_path / name / "checkpoints" / "best.ckpt")[0] for name in ("a", "b"))
+    torch.testing.assert_close(list(after.parameters()), list(before.parameters()))
+    with pytest.raises(
+        FerError, match=r"best\.ckpt: the weights do not fit the network; it was trained as .*channels="
+    ):
+        train(tmp_path / "c", *few, f"init={start}", "model.channels=[8,8,16,24]")
+
+
+def test_trains_on_folders_of_pictures(compose, tmp_path, faces):
+    for row in range(30):
+        picture = tmp_path / "pictures" / LABELS[faces.labels[row]] / f"{row}.png"
+        picture.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(faces.pixels[row]).save(picture)
+    small = [word for word in SHRUNK if not word.startswith("data")]
+    words = ("data=folder", f"data.dir={tmp_path}/pictures", "phases.baseline.epochs=1")
+    metrics = train_module.train(compose("train", *small, *words), tmp_path / "run")
+    assert metrics["n"] == 6  # a fifth, held out
+
+
+def test_trainer_max_epochs_caps_every_phase(train, tmp_path):
+    metrics = train(tmp_path, "+experiment=hard_mining", "trainer.max_epochs=1", "trainer.limit_train_batches=1")
+    assert [phase["epochs"] for phase in metrics["phases"]] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["trainer.max_steps=1"],
+        ["trainer.check_val_every_n_epoch=2", "trainer.max_epochs=3"],
+        ["trainer.enable_checkpointing=false", "trainer.max_epochs=1"],
+        ["callbacks.checkpoint=null", "trainer.max_epochs=1"],
+        ["~callbacks.early_stopping", "trainer.max_epochs=1"],
+    ],
+)
+def test_trainer_keys_that_take_something_away(train, tmp_path, words):
+    metrics = train(tmp_path, *words, "data.train=70")
+    checkpoint = metrics["checkpoint"]
+    assert (checkpoint is None) == (words[0] == "trainer.enable_checkpointing=false")
+    assert checkpoint is None or (tmp_path / checkpoint).is_file()
+
+
+def test_resuming_a_phase_that_early_stopping_ended_trains_no_further(train, tmp_path):
+    """As after a kill between the phase's last epoch and its done-mark."""
+    words = ("phases.baseline.patience=1", "phases.baseline.epochs=30", "data.train=28", "optimizer.lr=0.1")
+    before = train(tmp_path, *words)["phases"][0]
+    assert before["epochs"] < 30
+    (tmp_path / "phases" / "1-baseline" / "done.json").unlink()
+    after = train(tmp_path, *words)["phases"][0]
+    assert (after["epochs"], after["history"]) == (before["epochs"], before["history"])
+    assert after["val_loss"] == before["val_loss"]
+
+
+def test_same_seed_same_run(train, tmp_path):
+    one = ("phases.baseline.epochs=1", "phases.baseline.augment=true")
+    first, second = (train(tmp_path / name, *one) for name in ("a", "b"))
+    other = train(tmp_path / "c", *one, "seed=1")
+    weights = [load_network(tmp_path / name / "checkpoints" / "last.ckpt")[0].state_dict() for name in ("a", "b", "c")]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    assert not torch.equal(weights[0]["0.weight"], weights[2]["0.weight"])
+    assert first["loss"] == second["loss"] != other["loss"]
+
+
+def test_class_weights(train, tmp_path):
+    plain = train(tmp_path / "a", "phases.baseline.epochs=1", "data.train=50")
+    weighted = train(tmp_path / "b", "phases.baseline.epochs=1", "data.train=50", "class_weights=true")
+    assert plain["loss"] != weighted["loss"]
+
+
+def test_phase_without_hard_examples_is_skipped(train, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("fer_lightning.training.callbacks.hard_examples.mine", lambda *_: torch.empty(0).long().numpy())
+    metrics = train(tmp_path, "+experiment=hard_mining", *FEW)
+    assert [phase["skipped"] for phase in metrics["phases"]] == [False, True, False]
+    assert metrics["phases"][1]["examples"] == 0
+    assert "hard_examples is skipped" in caplog.text
+
+
+def test_three_phases_beat_chance_clearly(train, tmp_path):
+    """Chance is 14 %."""
+    metrics = train(
+        tmp_path,
+        "+experiment=hard_mining",
+        "data.train=700",
+        "data.val=140",
+        "model.channels=[16,16,32,32]",
+        "model.dense=[32,32,32]",
+        "model.dropout=0.1",
+        "optimizer.lr=3e-3",
+        "phases.baseline.epochs=6",
+        "phases.hard_examples.epochs=2",
+        "phases.balance.epochs=6",
+    )
+    assert metrics["accuracy"] > 0.5
+
+
+@pytest.mark.parametrize(
+    ("word", "part"),
+    [
+        ("phases.baseline.source=hrad", "phases.baseline.source='hrad'"),
+        ("select=worst", "select=worst"),
+        ("data.split=oficial", "data.split=oficial"),
+        ("model.channels=many", "model"),
+        ("model.dropout=2", "dropout"),
+        ("optimizer.lr=fast", "optimizer"),
+        ("optimizer.lr=-1", "Invalid learning rate"),
+        ("seed=random", "seed=random"),
+        ("data.batch_size=0", "data.batch_size=0"),
+        ("augment.flip=2", "flip=2"),
+        ("trainer.max_epochs=two", "trainer.max_epochs=two"),
+        ("trainer.limit_val_batches=0", "trainer.limit_val_batches=0"),
+        ("trainer.accelerator=abacus", "abacus"),
+        ("trainer.precision=12", "12"),
+    ],
+)
+def test_mistakes_in_the_config_are_one_sentence(train, tmp_path, word, part, capsys):
+    """As the command ends on them, in this process: starting one takes seconds."""
+    with pytest.raises(SystemExit) as exit_code, exit_on_user_error():
+        train(tmp_path, word)
+    assert exit_code.value.code == 1
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.strip()]
+    assert line.startswith("error: ")
+    assert part in line
+
+
+def test_missing_data_is_one_sentence(tmp_path):
+    process = run_command("fer_lightning.train", "data.dir=nowhere", f"hydra.run.dir={tmp_path}/run", cwd=tmp_path)
+    assert_one_sentence(process, "data.dir=nowhere is no folder", "fer_lightning.download")
+
+
+class TestInterrupted:
+    @pytest.fixture
+    def start(self, tmp_path):
+        """A run in its hard-example phase, interrupted by Ctrl-C as soon as that has a checkpoint."""
+        folder = tmp_path / "run"
+        words = ["+experiment=hard_mining", *SHRUNK, "phases.baseline.epochs=1", "phases.hard_examples.epochs=4"]
+        words += ["phases.balance.epochs=1", "phases.hard_examples.patience=9", f"hydra.run.dir={folder}"]
+        # slow enough to be caught in the middle
+        words += ["data.batch_size=4", "model.channels=[32,32,32,32]"]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "fer_lightning.train", *words],
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        last = folder / "phases" / "2-hard_examples" / "checkpoints" / "last.ckpt"
+        deadline = time.monotonic() + 120
+        while not last.exists():
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == 130, errors
+        assert "Traceback" not in errors
+        assert f"resume={folder}" in errors
+        return folder, words
+
+    def test_resume_ends_with_the_weights_of_an_unbroken_run(self, start, tmp_path):
+        folder, words = start
+        mined = read(folder / "phases" / "2-hard_examples" / "checkpoints" / "last.ckpt")["callbacks"]
+        rows = mined["HardExampleMining"]["rows"]
+        process = run_command("fer_lightning.train", f"resume={folder}", cwd=tmp_path)
+        assert process.returncode == 0, process.stderr
+        whole = tmp_path / "whole"
+        process = run_command("fer_lightning.train", *words[:-3], *words[-2:], f"hydra.run.dir={whole}", cwd=tmp_path)
+        assert process.returncode == 0, process.stderr
+        for name in ("2-hard_examples", "3-balance"):
+            resumed, unbroken = (read(run / "phases" / name / "checkpoints" / "last.ckpt") for run in (folder, whole))
+            for key, value in unbroken["state_dict"].items():
+                assert torch.equal(resumed["state_dict"][key], value), (name, key)
+        again = read(folder / "phases" / "2-hard_examples" / "checkpoints" / "last.ckpt")["callbacks"]
+        assert torch.equal(again["HardExampleMining"]["rows"], rows)
+        histories = [json.loads((run / "metrics.json").read_text())["phases"] for run in (folder, whole)]
+        assert [phase["epochs"] for phase in histories[0]] == [phase["epochs"] for phase in histories[1]] == [1, 4, 1]

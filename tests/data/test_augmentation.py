@@ -1,0 +1,174 @@
+import pytest
+import torch
+
+from fer_lightning.data.augmentation import Augmentation, RandomAffine
+
+OFF = {"degrees": 0.0, "shift": 0.0, "zoom": 0.0, "flip": 0.0}
+
+
+@pytest.fixture
+def images():
+    """Smooth, so that a moved picture can be compared; uint8 [64, 1, 48, 48], all alike."""
+    y, x = torch.meshgrid(torch.linspace(0, 1, 48), torch.linspace(0, 1, 48), indexing="ij")
+    return (255 * (0.3 * x + 0.6 * y**2)).to(torch.uint8).expand(64, 1, 48, 48).contiguous()
+
+
+def test_off_changes_nothing(images):
+    assert torch.equal(RandomAffine(**OFF)(images), images)
+
+
+def test_flip(images):
+    assert torch.equal(RandomAffine(**{**OFF, "flip": 1.0})(images), images.flip(-1))
+
+
+def test_flip_probability(images):
+    torch.manual_seed(0)
+    flipped = (RandomAffine(**{**OFF, "flip": 0.25})(images.repeat(16, 1, 1, 1)) != images[0]).flatten(1).any(1)
+    assert 0.2 < flipped.float().mean() < 0.3
+
+
+@pytest.mark.parametrize("key", ["degrees", "shift", "zoom"])
+def test_each_image_has_its_own_draw(images, key):
+    value = {"degrees": 10.0, "shift": 0.1, "zoom": 0.1}[key]
+    moved = RandomAffine(**{**OFF, key: value})(images)
+    assert moved.dtype == torch.uint8
+    assert moved.shape == images.shape
+    assert len({bytes(image.numpy().tobytes()) for image in moved}) > 60
+
+
+def test_shift_stays_within_its_range_and_repeats_the_border():
+    """A vertical edge moves by up to a tenth of the side; what comes into view continues the border."""
+    images = torch.zeros(200, 1, 48, 48, dtype=torch.uint8)
+    images[..., 24:] = 255
+    torch.manual_seed(0)
+    moved = RandomAffine(**{**OFF, "shift": 0.1})(images)
+    edges = (moved[:, 0, 24] > 127).float().argmax(dim=1)
+    assert edges.min() in (19, 20)
+    assert edges.max() in (28, 29)
+    assert (moved[:, 0, :, 0] == 0).all()
+    assert (moved[:, 0, :, -1] == 255).all()
+
+
+def test_zoom_scales_about_the_centre_by_its_range():
+    images = torch.zeros(200, 1, 48, 48, dtype=torch.uint8)
+    images[..., 14:34] = 255  # 20 wide
+    torch.manual_seed(0)
+    widths = (RandomAffine(**{**OFF, "zoom": 0.1})(images)[:, 0, 24] > 127).sum(dim=1)
+    assert widths.min() == 18
+    assert widths.max() == 22
+
+
+def test_rotation_stays_within_its_range():
+    """The end of a horizontal bar rises or falls by half its length times the sine."""
+    images = torch.zeros(300, 1, 48, 48, dtype=torch.uint8)
+    images[..., 23:25, :] = 255
+    torch.manual_seed(0)
+    moved = RandomAffine(**{**OFF, "degrees": 10.0})(images)
+    heights = moved[:, 0, :, 47].float().argmax(dim=1)
+    rise = 23.5 * 0.1763  # tan(10 degrees)
+    assert abs(heights.min() - (23.5 - rise)) < 1.5
+    assert abs(heights.max() - (23.5 + rise)) < 1.5
+
+
+def test_seeded(images):
+    def draw():
+        torch.manual_seed(5)
+        return RandomAffine()(images)
+
+    assert torch.equal(draw(), draw())
+
+
+# ---------------------------------------------------------------------------- the whole of it
+
+
+@pytest.fixture
+def labels():
+    return torch.arange(64) % 7
+
+
+def test_the_defaults_are_the_notebooks_four(images, labels):
+    torch.manual_seed(1)
+    expected = RandomAffine()(images)
+    torch.manual_seed(1)
+    changed, same = Augmentation()(images, labels)
+    assert torch.equal(changed, expected)
+    assert same is labels
+
+
+def test_crops_are_central_and_to_the_same_scale(images, labels):
+    augmentation = Augmentation(**OFF, size=40)
+    assert torch.equal(augmentation(images, labels)[0], images[..., 4:44, 4:44])
+    augmentation.size = 44
+    assert torch.equal(augmentation(images, labels)[0], images[..., 2:46, 2:46])
+
+
+def test_contrast_keeps_the_mean(images, labels):
+    images = images // 2 + 60  # away from black and white
+    torch.manual_seed(0)
+    changed = Augmentation(**OFF, contrast=0.3)(images, labels)[0].float()
+    before = images.float()
+    torch.testing.assert_close(changed.mean(dim=(1, 2, 3)), before.mean(dim=(1, 2, 3)), atol=0.5, rtol=0)
+    ratio = changed.std(dim=(1, 2, 3)) / before.std(dim=(1, 2, 3))
+    assert 0.69 < ratio.min() < 0.8
+    assert 1.2 < ratio.max() < 1.31
+
+
+def test_brightness_moves_the_mean_within_its_range(images, labels):
+    torch.manual_seed(0)
+    changed = Augmentation(**OFF, brightness=0.1)(images // 2 + 60, labels)[0].float()
+    moved = changed.mean(dim=(1, 2, 3)) - (images // 2 + 60).float().mean()
+    assert moved.abs().max() < 26
+    assert moved.min() < -15
+    assert moved.max() > 15
+
+
+def test_light_stays_within_the_range_of_pixels(labels):
+    images = torch.randint(0, 256, (64, 1, 48, 48), dtype=torch.uint8)
+    changed = Augmentation(**OFF, contrast=1.0, brightness=1.0)(images, labels)[0]
+    assert changed.dtype == torch.uint8
+    assert (changed == 0).any()
+    assert (changed == 255).any()  # no pixel went round the corner: see the mean
+    darkened = changed.float().mean(dim=(1, 2, 3))
+    assert darkened.min() < 10
+
+
+def test_erases_one_square_at_its_odds(labels):
+    images = torch.full((640, 1, 48, 48), 7, dtype=torch.uint8)
+    torch.manual_seed(0)
+    painted = Augmentation(**OFF, erase=0.5, erase_size=12)(images, labels.repeat(10))[0] != 7
+    areas = painted.sum(dim=(1, 2, 3))
+    assert 0.42 < (areas > 0).float().mean() < 0.58
+    assert areas.max() == 12 * 12
+    for mask in painted[areas > 0][:20, 0]:
+        rows, columns = mask.any(dim=1).sum(), mask.any(dim=0).sum()
+        assert mask.sum() == rows * columns  # a rectangle: a square, cut by the border
+        assert max(rows, columns) <= 12
+
+
+@pytest.mark.parametrize("kind", ["mixup", "cutmix"])
+def test_mixing_mixes_labels_as_images(kind, labels):
+    images = (labels * 30).to(torch.uint8).view(-1, 1, 1, 1).expand(64, 1, 48, 48).contiguous()
+    torch.manual_seed(0)
+    mixed, targets = Augmentation(**OFF, **{kind: 1.0})(images, labels)
+    assert (mixed.dtype, targets.dtype, targets.shape) == (torch.uint8, torch.float32, (64, 7))
+    torch.testing.assert_close(targets.sum(dim=1), torch.ones(64))
+    # an image's brightness tells its label
+    brightness = (targets * torch.arange(7) * 30).sum(dim=1)
+    torch.testing.assert_close(mixed.float().mean(dim=(1, 2, 3)), brightness, atol=0.6, rtol=0)
+    assert (targets.max(dim=1).values < 1).any()
+
+
+def test_mixing_takes_eight_classes_and_votes(images):
+    soft = torch.rand(64, 15)
+    _, targets = Augmentation(**OFF, mixup=1.0)(images, soft)
+    assert targets.shape == (64, 15)
+    _, targets = Augmentation(**OFF, mixup=1.0)(images, torch.full((64,), 7), classes=8)
+    assert targets.shape == (64, 8)
+
+
+@pytest.mark.parametrize(
+    "options", [{"contrast": 2}, {"erase": -0.1}, {"mixup": "yes"}, {"size": 0}, {"size": 49}, {"erase_size": 1.5}]
+)
+def test_refuses(options):
+    with pytest.raises(ValueError, match=next(iter(options))):
+        Augmentation(**options)

@@ -1,0 +1,408 @@
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.tools import flatbuffer_utils
+from fer_lightning.export.bundle import atomic_dir
+from fer_lightning.export.check.parity import Agreement, as_inputs, torch_probabilities
+from fer_lightning.export.check.runtimes import load
+from fer_lightning.export.convert import formats, quantize
+from fer_lightning.export.convert.keras import keras_network
+from fer_lightning.export.convert.onnx import to_onnx
+from fer_lightning.export.convert.tflite import to_tflite
+from fer_lightning.export.graph.prepare import deployable, taking_pixels, taking_rgb
+from torch import nn
+
+from fer_lightning.constants import LABELS
+from fer_lightning.data.synthetic import draw_sample
+from fer_lightning.errors import FerError
+from fer_lightning.inference.tflite_model import TFLiteModel
+from fer_lightning.models.networks import ExpressionCNN, PhoneCNN
+from tests.commands.test_evaluate import save_checkpoint
+from tests.export.test_fold_batch_norm import lived_in
+from tests.helpers import assert_one_sentence, csv_text, random_images, run_command
+
+
+def operators(path):
+    """The operators of a TFLite file, in their order."""
+    model = flatbuffer_utils.read_model(str(path))
+    names = {code: name for name, code in vars(schema.BuiltinOperator).items()}
+    return [names[model.operatorCodes[each.opcodeIndex].builtinCode] for each in model.subgraphs[0].operators]
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    return draw_sample(train=70, val=32, test=0, seed=11)
+
+
+@pytest.fixture(scope="module")
+def model(trained_network, drawn):
+    return deployable(trained_network, as_inputs(drawn.pixels[:70]))
+
+
+class TestGraph:
+    """What a phone has to compute."""
+
+    @pytest.fixture(scope="class")
+    def file(self, tmp_path_factory):
+        """The full-sized network, with negative batch-norm scales."""
+        torch.manual_seed(0)
+        model = deployable(lived_in(ExpressionCNN()), torch.rand(8, 1, 48, 48))
+        path = tmp_path_factory.mktemp("graph") / "model.tflite"
+        to_tflite(model, path)
+        return path
+
+    def test_nothing_multiplies_behind_a_convolution(self, file):
+        found = Counter(operators(file))
+        assert found == {
+            "CONV_2D": 8,
+            "DEPTHWISE_CONV_2D": 4,  # the signs before max-pooling
+            "ADD": 7,
+            "MAX_POOL_2D": 4,
+            "RESHAPE": 1,
+            "FULLY_CONNECTED": 4,
+            "SOFTMAX": 1,
+        }
+
+    def test_dynamic_range_is_a_quarter_of_the_size(self, file, tmp_path):
+        quantize.to_dynamic_range(file, tmp_path / "small.tflite")
+        assert (tmp_path / "small.tflite").stat().st_size < 5_200_000 < file.stat().st_size / 3
+        images = random_images(8)
+        difference = np.abs(
+            TFLiteModel(tmp_path / "small.tflite").probabilities(images) - TFLiteModel(file).probabilities(images)
+        )
+        assert 0 < difference.max() < 0.1
+
+
+def test_float32_says_what_torch_says(model, trained_network, drawn, tmp_path):
+    to_tflite(model, tmp_path / "model.tflite")
+    expected = torch_probabilities(nn.Sequential(trained_network, nn.Softmax(dim=1)), drawn.pixels)
+    np.testing.assert_allclose(TFLiteModel(tmp_path / "model.tflite").probabilities(drawn.pixels), expected, atol=1e-5)
+
+
+def test_inputs_of_pixels_and_of_three_channels_say_the_same(model, drawn):
+    grey = as_inputs(drawn.pixels)
+    with torch.no_grad():
+        expected = model(grey)
+        torch.testing.assert_close(taking_pixels(model)(torch.from_numpy(drawn.pixels[:, None])), expected)
+        torch.testing.assert_close(taking_rgb(model)(grey.expand(-1, 3, -1, -1)), expected, rtol=0, atol=1e-5)
+        red = torch.cat([grey, torch.zeros_like(grey), torch.zeros_like(grey)], dim=1)
+        torch.testing.assert_close(taking_rgb(model)(red), model(0.299 * grey), rtol=0, atol=1e-5)
+
+
+def test_onnx_is_one_valid_file_for_any_batch(model, drawn, tmp_path):
+    to_onnx(model, tmp_path / "model.onnx", any_batch=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]
+    graph = onnx.load(tmp_path / "model.onnx", load_external_data=False).graph
+    assert [value.name for value in (*graph.input, *graph.output)] == ["image", "probabilities"]
+    session = load("ONNX Runtime", tmp_path / "model.onnx")._session
+    for count in (1, 5):
+        (got,) = session.run(None, {"image": drawn.pixels[:count, None].astype(np.float32) / 255})
+        np.testing.assert_allclose(got, torch_probabilities(model, drawn.pixels[:count]), atol=1e-5)
+
+
+def test_the_phones_network_in_keras_says_the_same(drawn):
+    torch.manual_seed(0)
+    network = PhoneCNN(channels=(4, 8, 8, 8)).train()
+    network(torch.rand(32, 1, 48, 48))  # statistics that are not the initial ones
+    network.eval()
+    images = drawn.pixels[:16, ..., None].astype(np.float32) / 255
+    answers = keras_network(network).predict(images, verbose=0)
+    with torch.no_grad():
+        expected = network(torch.from_numpy(images).permute(0, 3, 1, 2)).softmax(dim=1)
+    np.testing.assert_allclose(answers, expected, atol=1e-6)
+
+
+def test_saved_model_takes_any_batch(bundle, drawn):
+    saved = load("TensorFlow", bundle / "saved_model")
+    inputs = drawn.pixels[:5, :, :, None].astype(np.float32) / 255
+    np.testing.assert_allclose(saved._run(inputs), saved.probabilities(drawn.pixels[:5]), atol=1e-5)
+
+
+class TestAgreement:
+    def expected(self):
+        values = np.full((4, 7), 0.1, np.float32)
+        values[:, 2] = 0.4
+        return values
+
+    def between(self, got, labels=(2, 2, 2, 5)):
+        return Agreement.between(self.expected(), got, np.array(labels))
+
+    def test_measures(self):
+        got = self.expected()
+        got[3, [2, 5]] = got[3, [5, 2]]
+        agreement = self.between(got)
+        assert agreement.max_difference == pytest.approx(0.3)
+        assert agreement.mean_difference == pytest.approx(0.6 / 28)
+        assert agreement.agreement == 0.75
+        assert (agreement.accuracy, agreement.reference_accuracy) == (1.0, 0.75)
+
+    def test_keeps_within_its_limits(self):
+        self.between(self.expected() + 1e-6).require("x", {"max_difference": 1e-4, "agreement": 1, "accuracy_loss": 0})
+
+    def test_says_what_is_broken(self):
+        other = self.expected()
+        other[0, [2, 5]] = other[0, [5, 2]]
+        limits = {"max_difference": 1e-4, "agreement": 0.99, "accuracy_loss": 0.5}
+        with pytest.raises(FerError, match=r"x does not agree .* 0\.3, at most 0\.0001") as raised:
+            self.between(other).require("x", limits)
+        assert "on 75.00% of the faces, at least 99.00% is asked" in str(raised.value)
+        assert "25.00 points of accuracy lost, at most 0.5 are allowed" in str(raised.value)
+
+    def test_no_number_is_no_agreement(self):
+        broken = self.expected()
+        broken[0] = np.nan
+        with pytest.raises(FerError, match="no numbers"):
+            self.between(broken).require("x", {})
+
+
+class TestPackage:
+    def bundle(self, folder, text="old"):
+        folder.mkdir()
+        (folder / "FER2013.tflite").write_text(text)
+        (folder / "model.json").write_text(json.dumps({"files": {"FER2013.tflite": {"sha256": "0"}}, "documents": {}}))
+        return folder
+
+    def test_replaces_a_former_bundle_when_whole(self, tmp_path):
+        out = self.bundle(tmp_path / "app")
+        with atomic_dir.building(out) as folder:
+            assert (out / "FER2013.tflite").read_text() == "old"
+            (folder / "FER2013.tflite").write_text("new")
+        assert {path.name for path in out.iterdir()} == {"FER2013.tflite"}
+        assert [path.name for path in tmp_path.iterdir()] == ["app"]
+
+    def test_keeps_the_former_bundle_on_failure(self, tmp_path):
+        out = self.bundle(tmp_path / "app")
+
+        def interrupted() -> None:
+            with atomic_dir.building(out) as folder:
+                (folder / "FER2013.tflite").write_text("half")
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            interrupted()
+        assert (out / "FER2013.tflite").read_text() == "old"
+        assert [path.name for path in tmp_path.iterdir()] == ["app"]
+
+    def test_keeps_both_bundles_when_another_export_is_faster(self, tmp_path):
+        out = self.bundle(tmp_path / "app")
+        setting_aside = atomic_dir._set_aside(out)
+        setting_aside.__enter__()
+        self.bundle(tmp_path / "app", "faster")
+        failure = OSError("not empty")
+        with pytest.raises(OSError, match="not empty"):
+            setting_aside.__exit__(OSError, failure, failure.__traceback__)
+        assert (out / "FER2013.tflite").read_text() == "faster"
+        (aside,) = tmp_path.glob(".app.old.*")
+        assert (aside / "app" / "FER2013.tflite").read_text() == "old"
+
+    def test_a_link_stays_a_link(self, tmp_path):
+        out = self.bundle(tmp_path / "app")
+        (tmp_path / "link").symlink_to(out)
+        with atomic_dir.building(tmp_path / "link") as folder:
+            (folder / "FER2013.tflite").write_text("new")
+        assert (tmp_path / "link").is_symlink()
+        assert (out / "FER2013.tflite").read_text() == "new"
+
+    def test_puts_the_former_bundle_back_when_the_last_step_fails(self, tmp_path):
+        out = self.bundle(tmp_path / "app")
+
+        def vanished() -> None:
+            with atomic_dir.building(out) as folder:
+                folder.rmdir()
+
+        with pytest.raises(FileNotFoundError):
+            vanished()
+        assert (out / "FER2013.tflite").read_text() == "old"
+        assert [path.name for path in tmp_path.iterdir()] == ["app"]
+
+    def test_refuses_what_is_no_bundle(self, tmp_path):
+        (tmp_path / "photos").mkdir()
+        atomic_dir.check_place(tmp_path / "photos")  # empty is fine
+        (tmp_path / "photos" / "me.jpg").touch()
+        with pytest.raises(FerError, match=r"holds me\.jpg, which is no part of a bundle"):
+            atomic_dir.check_place(tmp_path / "photos")
+        assets = self.bundle(tmp_path / "assets")
+        atomic_dir.check_place(assets)
+        (assets / "variants").mkdir()
+        (assets / "variants" / "game.png").touch()
+        with pytest.raises(FerError, match=r"holds variants/game\.png"):
+            atomic_dir.check_place(assets)
+        with pytest.raises(FerError, match="is a file"):
+            atomic_dir.check_place(tmp_path / "photos" / "me.jpg")
+
+    def test_a_damaged_manifest_owns_nothing(self, tmp_path):
+        out = self.bundle(tmp_path / "app")
+        (out / "model.json").write_text("{")
+        with pytest.raises(FerError, match=r"holds FER2013\.tflite"):
+            atomic_dir.check_place(out)
+
+
+def test_formats_by_name():
+    assert list(formats.chosen(["onnx"])) == ["dynamic_range", "onnx"]
+    assert list(formats.chosen([])) == ["dynamic_range"]
+    with pytest.raises(FerError, match=r"names tflite, which is none of dynamic_range, float32"):
+        formats.chosen(["tflite"])
+
+
+class TestFullBundle:
+    def test_holds_every_format(self, bundle):
+        manifest = json.loads((bundle / "model.json").read_text())
+        assert {entry["format"] for entry in manifest["files"].values()} == set(formats.FORMATS)
+        on_disk = {path.relative_to(bundle).as_posix() for path in bundle.rglob("*") if path.is_file()}
+        assert on_disk == atomic_dir.contents(bundle)
+        assert (bundle / "labels.txt").read_text().split("\n") == [*LABELS, ""]
+
+    def test_describes_each_file(self, bundle):
+        files = json.loads((bundle / "model.json").read_text())["files"]
+        by_format = {entry["format"]: entry for entry in files.values()}
+        default = files["FER2013.tflite"]
+        assert default["inputs"] == [{"name": "image", "shape": [1, 48, 48, 1], "dtype": "float32"}]
+        assert default["outputs"] == [{"name": "probabilities", "shape": [1, 7], "dtype": "float32"}]
+        assert by_format["uint8_image"]["inputs"][0]["dtype"] == "uint8"
+        assert by_format["mediapipe"]["inputs"][0]["shape"] == [1, 48, 48, 3]
+        assert by_format["onnx"]["inputs"][0]["shape"][1:] == [1, 48, 48]
+        for side in ("inputs", "outputs"):
+            (tensor,) = by_format["int8_full"][side]
+            assert tensor["dtype"] == "int8"
+            assert tensor["scale"] == pytest.approx(1 / 256, rel=0.1)
+            assert by_format["int8"][side][0]["dtype"] == "float32"
+        assert by_format["mediapipe"]["multiply_adds"] > default["multiply_adds"] > 1e6
+        for name, entry in files.items():
+            assert sum(entry["operators"].values()) > 20, name
+
+    def test_every_file_but_core_ml_was_compared(self, bundle):
+        files = json.loads((bundle / "model.json").read_text())["files"]
+        compared = {entry["format"]: entry["compared_with_torch"] for entry in files.values()}
+        assert compared.pop("coreml") is None
+        assert all(0.97 <= each["agreement"] <= 1 for each in compared.values())
+        assert all(compared[name]["max_difference"] < 1e-4 for name in ("float32", "onnx", "saved_model"))
+
+    def test_says_where_the_weights_come_from_and_not_where_they_lay(self, bundle):
+        text = (bundle / "model.json").read_text()
+        weights = json.loads(text)["weights"]
+        assert weights["trained_with"]["data"] == {"split": "official"}
+        assert weights["trained_with"]["seed"] == 0
+        assert len(weights["sha256"]) == 64
+        assert "someone" not in text
+
+    def test_report_and_readme_have_a_line_for_each_file(self, bundle):
+        for document in ("report.md", "README.md"):
+            text = (bundle / document).read_text()
+            assert all(each.file in text for each in formats.FORMATS.values()), document
+        assert "from Keras" in (bundle / "report.md").read_text()
+        assert (bundle / "report.png").read_bytes().startswith(b"\x89PNG")
+
+    def test_golden_faces_tell_wrong_preprocessing(self, bundle):
+        golden = json.loads((bundle / "golden.json").read_text())
+        pixels = np.array([face["pixels"] for face in golden["faces"]], np.uint8).reshape(-1, 48, 48)
+        expected = np.array([face["probabilities"] for face in golden["faces"]])
+        model = TFLiteModel(bundle / "FER2013.tflite")
+        tolerance = golden["tolerances"]["FER2013.tflite"]
+        assert np.abs(model.probabilities(pixels) - expected).max() <= tolerance
+        mistakes = {
+            "columns first": pixels.transpose(0, 2, 1),
+            "upside down": pixels[:, ::-1],
+            "inverted": 255 - pixels,
+            "half as bright": pixels // 2,
+            "divided twice": pixels // 255,
+        }
+        for mistake, wrong in mistakes.items():
+            assert np.abs(model.probabilities(wrong) - expected).max() > tolerance, mistake
+
+    def test_core_ml_takes_a_picture_and_gives_labels(self, bundle):
+        from fer_lightning.export.convert.coreml import import_coremltools
+
+        package_ = import_coremltools().models.MLModel(str(bundle / "FER2013.mlpackage"), skip_model_load=True)
+        description = package_.get_spec().description
+        image = description.input[0].type.imageType
+        assert (image.width, image.height) == (48, 48)
+        assert image.colorSpace == image.GRAYSCALE
+        assert description.predictedFeatureName == "classLabel"
+
+
+class TestCommand:
+    def test_app_bundle_from_data(self, checkpoint, tmp_path):
+        """As most users call it; the data have more faces of some classes than of others."""
+        (tmp_path / "fer2013.csv").write_text(csv_text(draw_sample(train=30, val=200, test=0, seed=1)))
+        words = (f"ckpt={checkpoint}", "out=bundle", f"data.dir={tmp_path}", "verify.faces=256")
+        process = run_command("fer_lightning.export", *words, cwd=tmp_path)
+        assert process.returncode == 0, process.stderr
+        manifest = json.loads((tmp_path / "bundle" / "model.json").read_text())
+        assert set(manifest["files"]) == {"FER2013.tflite", "FER2013.onnx"}
+        verified = manifest["verified_on"]
+        assert verified["faces"] == 256
+        assert verified["source"] == "val split of fer2013.csv and 56 drawn sample faces (not FER2013)"
+        assert verified["calibrated_on"] == "training faces of fer2013.csv"
+        assert {path.name for path in tmp_path.iterdir()} == {"bundle", "fer2013.csv", "fer2013.csv.cache.npy"}
+        again = run_command("fer_lightning.export", *words, "export.formats=[]", cwd=tmp_path)
+        assert again.returncode == 0, again.stderr
+        assert not (tmp_path / "bundle" / "FER2013.onnx").exists()
+
+    def test_disagreement_leaves_the_former_bundle(self, checkpoint, bundle, tmp_path):
+        shutil.copytree(bundle, tmp_path / "bundle")
+        words = (f"ckpt={checkpoint}", "out=bundle", "verify.faces=256", "verify.limits.onnx.max_difference=0")
+        process = run_command("fer_lightning.export", *words, cwd=tmp_path)
+        assert_one_sentence(process, "FER2013.onnx does not agree with the network", "no bundle was written")
+        assert_same_files(tmp_path / "bundle", bundle)
+        assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
+
+    @pytest.mark.parametrize("seconds", [0.1, 3.0])
+    def test_killed_half_way_leaves_the_former_bundle(self, checkpoint, bundle, tmp_path, seconds):
+        shutil.copytree(bundle, tmp_path / "bundle")
+        process = subprocess.Popen(
+            [sys.executable, "-m", "fer_lightning.export", f"ckpt={checkpoint}", "out=bundle", "verify.faces=256"],
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        for line in process.stdout:
+            if line.startswith("converting 1/"):
+                break
+        time.sleep(seconds)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        assert_same_files(tmp_path / "bundle", bundle)
+
+    def test_no_room_for_a_file(self, checkpoint, bundle, tmp_path):
+        """A limit on file sizes stands in for a full disk, which a test cannot make everywhere."""
+        shutil.copytree(bundle, tmp_path / "bundle")
+        command = f"ulimit -f 20; exec {sys.executable} -m export ckpt={checkpoint} out=bundle verify.faces=256"
+        process = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+        assert_one_sentence(process, "a file would grow beyond the limit on file sizes")
+        assert_same_files(tmp_path / "bundle", bundle)
+        assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
+
+    @pytest.mark.parametrize(
+        ("word", "complaint"),
+        [
+            ("verify.faces=10", "verify.faces=10 is no whole number of at least 256"),
+            ("+verify.limits.onnx.loss=1", "verify.limits.onnx="),
+            ("export.formats=onnx", "export.formats=onnx is no list"),
+            ("ckpt=none.ckpt", "there is no checkpoint none.ckpt"),
+        ],
+    )
+    def test_wrong_words(self, tmp_path, word, complaint):
+        words = [word] if word.startswith("ckpt") else [f"ckpt={save_checkpoint(tmp_path / 'best.ckpt')}", word]
+        process = run_command("fer_lightning.export", *words, "out=bundle", cwd=tmp_path)
+        assert_one_sentence(process, complaint)
+        assert not (tmp_path / "bundle").exists()
+
+
+def assert_same_files(folder, other):
+    content = [
+        {path.relative_to(root): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+        for root in (folder, other)
+    ]
+    assert content[0] == content[1]

@@ -1,0 +1,132 @@
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+from fer_lightning.export.bundle.fingerprints import fingerprint
+from fer_lightning.export.verify import verify
+
+from fer_lightning.errors import FerError
+from tests.helpers import assert_one_sentence, run_command
+
+
+@pytest.fixture
+def copy(bundle, tmp_path):
+    return shutil.copytree(bundle, tmp_path / "bundle")
+
+
+def rewrite(path, change):
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+
+def break_one_weight(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0x40
+    path.write_bytes(content)
+
+
+def test_whole_bundle(bundle):
+    process = run_command("fer_lightning.export.verify", "bundle", "--with-tensorflow", cwd=bundle.parent)
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.count("intact") == 10
+    assert "bundle is whole: every file is as it was exported; not run here: FER2013.mlpackage" in process.stdout
+
+
+def test_a_saved_model_is_a_program_and_not_run_unasked(bundle):
+    assert verify(bundle).not_run == ["saved_model", "FER2013.mlpackage"]
+
+
+WEIGHTS = (
+    "FER2013.tflite",
+    "variants/FER2013_int8.tflite",
+    "FER2013.onnx",
+    "FER2013.mlpackage/Data/com.apple.CoreML/weights/weight.bin",
+)
+
+
+@pytest.mark.parametrize("file", WEIGHTS)
+def test_one_broken_weight_is_named(copy, file):
+    break_one_weight(copy / file)
+    (sentence,) = verify(copy).wrong
+    assert sentence.startswith(f"{file} is changed")
+
+
+def test_failing_command(copy):
+    break_one_weight(copy / "FER2013.tflite")
+    process = run_command("fer_lightning.export.verify", "bundle", cwd=copy.parent)
+    assert process.returncode == 1
+    assert process.stderr.splitlines()[-1] == "error: FER2013.tflite is changed: its SHA-256 is another"
+    assert "Traceback" not in process.stderr
+
+
+def test_a_swapped_file_is_found_by_its_answers(copy):
+    """Somebody gave it the hash that it has."""
+    name = "variants/FER2013_float32.tflite"
+    shutil.copy(copy / "FER2013.tflite", copy / name)
+    rewrite(copy / "model.json", lambda manifest: manifest["files"][name].update(fingerprint(copy / name)))
+    (sentence,) = verify(copy).wrong
+    assert sentence.startswith(f"{name}: golden faces are off: 0.")
+
+
+def test_missing_foreign_and_wrong_files(copy):
+    (copy / "variants" / "FER2013_int8.tflite").unlink()
+    (copy / "labels.txt").write_text("angry\n")
+    (copy / "notes.txt").touch()
+    wrong = "; ".join(verify(copy).wrong)
+    assert "variants/FER2013_int8.tflite is missing" in wrong
+    assert "labels.txt does not hold the seven labels" in wrong
+    assert "labels.txt is changed" in wrong
+    assert "notes.txt is not in model.json" in wrong
+
+
+def test_runtimes_that_do_not_exist(copy):
+    rewrite(copy / "model.json", lambda manifest: manifest["files"]["FER2013.onnx"].update(runtime="[/x]"))
+    assert verify(copy).wrong == ["FER2013.onnx is for [/x], which no file of a bundle is for"]
+
+
+def test_default_that_the_app_cannot_take(copy):
+    shutil.copy(copy / "variants" / "FER2013_uint8_image.tflite", copy / "FER2013.tflite")
+    assert any("does not keep the app's contract" in sentence for sentence in verify(copy).wrong)
+
+
+@pytest.mark.parametrize(
+    "name", ["../secret", "/etc/hostname", "variants/../../secret", "C:\\secret", "a\0b", "\ud800", "x" * 300]
+)
+def test_names_outside_the_bundle(copy, name):
+    rewrite(copy / "model.json", lambda manifest: manifest["files"].update({name: {"sha256": "0"}}))
+    with pytest.raises(FerError, match="is outside the bundle"):
+        verify(copy)
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "complaint"),
+    [
+        ("model.json", "{", r"model\.json is damaged"),
+        ("model.json", "[]", r"model\.json is damaged: it is no JSON object"),
+        ("model.json", '{"files": {"x": 1}, "documents": {}}', "its files are not described"),
+        ("model.json", '{"files": {"x": {}}, "documents": {}}', "its files are not described"),
+        ("golden.json", '{"faces": [{"pixels": [1]}]}', r"golden\.json is damaged"),
+        ("golden.json", '{"faces": [], "tolerances": []}', r"golden\.json is damaged"),
+    ],
+)
+def test_damaged_descriptions(copy, file, text, complaint):
+    (copy / file).write_text(text)
+    with pytest.raises(FerError, match=complaint):
+        verify(copy)
+
+
+def test_no_bundle(tmp_path):
+    process = run_command("fer_lightning.export.verify", ".", cwd=tmp_path)
+    assert_one_sentence(process, "is no bundle", "model.json")
+
+
+def test_needs_neither_torch_nor_a_configuration(copy):
+    program = (
+        "import sys; sys.modules.update(torch=None, lightning=None, hydra=None); "
+        f"sys.argv = ['export.verify', {str(copy)!r}]; from fer_lightning.export import verify; verify.main()"
+    )
+    process = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300)
+    assert process.returncode == 0, process.stderr

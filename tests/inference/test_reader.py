@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from fer_lightning.constants import LABELS
+from fer_lightning.errors import FerError
+from fer_lightning.inference.reader import ExpressionReader, as_picture, doubt_about
+from fer_lightning.inference.tflite_model import MODEL_FILE, TFLiteModel
+from tests.helpers import SKIMAGE
+
+
+@pytest.fixture(scope="module")
+def faces_only(bundle):
+    return ExpressionReader(bundle, detect=False)
+
+
+def test_a_crop_goes_in_untouched(faces_only, bundle, faces):
+    expected = TFLiteModel(bundle / MODEL_FILE).probabilities(faces.pixels[:3])
+    for pixels, answer in zip(faces.pixels, expected, strict=False):
+        (face,) = faces_only.read(pixels)
+        np.testing.assert_array_equal(face.crop, pixels)
+        np.testing.assert_allclose(list(face.probabilities.values()), answer)
+        assert face.label == LABELS[answer.argmax()]
+        assert (face.box, face.score) == ((0, 0, 48, 48), None)
+
+
+def test_a_checkpoint_says_what_its_bundle_says(faces_only, checkpoint, faces):
+    network = ExpressionReader(checkpoint, detect=False)
+    for pixels in faces.pixels[:5]:
+        ours, theirs = (reader.read(pixels)[0].probabilities for reader in (faces_only, network))
+        assert ours == pytest.approx(theirs, abs=0.05)  # eight bits
+
+
+def test_finds_the_face_in_a_photo(bundle):
+    (face,) = ExpressionReader(bundle).read(SKIMAGE / "astronaut.png")
+    assert face.crop.shape == (48, 48)
+    assert sum(face.probabilities.values()) == pytest.approx(1, abs=1e-4)
+    assert ExpressionReader(bundle).read(SKIMAGE / "rocket.jpg") == []
+
+
+def test_every_kind_of_image_is_the_same_image(tmp_path, faces):
+    pixels = faces.pixels[0]
+    Image.fromarray(pixels).save(tmp_path / "face.png")
+    rgb = np.stack([pixels] * 3, axis=-1)
+    kinds = {
+        "path": tmp_path / "face.png",
+        "text": str(tmp_path / "face.png"),
+        "grey": pixels,
+        "one channel": pixels[:, :, None],
+        "RGB": rgb,
+        "PIL": Image.fromarray(pixels),
+        "float": pixels.astype(np.float32) / 255,
+        "tensor": torch.from_numpy(rgb).permute(2, 0, 1),
+        "grey tensor": torch.from_numpy(pixels)[None],
+        "float tensor": torch.from_numpy(rgb).permute(2, 0, 1) / 255,
+    }
+    for name, image in kinds.items():
+        np.testing.assert_array_equal(np.asarray(as_picture(image)), rgb, err_msg=name)
+
+
+@pytest.mark.parametrize(
+    ("image", "part"),
+    [
+        (np.zeros((4, 5, 6), np.uint8), r"shape \[4, 5, 6\]"),
+        (np.zeros((0, 5), np.uint8), "is no picture"),
+        (np.full((5, 5), 200.0), "from 0 to 1"),
+        (np.full((5, 5), np.nan), "from 0 to 1"),
+        (np.zeros((5, 5), np.int64), "int64"),
+        (7, "not int"),
+    ],
+)
+def test_what_is_no_picture(image, part):
+    with pytest.raises(FerError, match=part):
+        as_picture(image)
+
+
+def test_doubts(faces):
+    assert doubt_about(np.full((48, 48), 130, np.uint8)) == "flat"
+    sharp = np.random.default_rng(0).integers(0, 256, (48, 48)).astype(np.uint8)
+    assert doubt_about(sharp) is None
+    few = Image.fromarray(np.random.default_rng(0).integers(0, 256, (6, 6)).astype(np.uint8))
+    coarse = few.resize((48, 48), Image.Resampling.BICUBIC)
+    assert doubt_about(np.asarray(coarse)) == "blurred"
+
+
+@pytest.mark.parametrize("name", ["nothing", "nothing.tflite", "nothing.ckpt"])
+def test_missing_models(tmp_path, name):
+    with pytest.raises(FerError, match="nothing"):
+        ExpressionReader(tmp_path / name)

@@ -1,0 +1,45 @@
+"""The figures of a run are looked at by people; here, that they are drawn from odd input too."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fer_lightning.constants import LABELS
+from fer_lightning.data.datamodule import SampleDataModule
+from fer_lightning.reporting import plots
+from fer_lightning.training.phases import Phase, PhaseResult
+
+
+def drawn(path):
+    """The figure is a picture with more than one colour."""
+    picture = np.asarray(Image.open(path).convert("L"))
+    return picture.size > 10_000 and len(np.unique(picture)) > 10
+
+
+def test_figures_of_the_data_with_a_missing_class(tmp_path):
+    datamodule = SampleDataModule(train=5, val=7, test=0, seed=0)  # two classes have no face
+    datamodule.setup()
+    plots.class_counts(datamodule, tmp_path / "counts.png")
+    plots.face_sheet(datamodule, tmp_path / "faces.png")
+    assert drawn(tmp_path / "counts.png")
+    assert drawn(tmp_path / "faces.png")
+
+
+def test_history_with_a_skipped_phase_and_missing_scores(tmp_path):
+    epoch = {"train_loss": 1.0, "train_accuracy": 0.4, "images_per_second": 1.0}
+    results = [
+        PhaseResult("baseline", Phase(), 10, 2, [{**epoch, "val_loss": 1.1, "val_accuracy": 0.3}, epoch]),
+        PhaseResult("hard_examples", Phase(source="hard")),
+        PhaseResult("balance", Phase(augment=True), 10, 1, [epoch]),
+    ]
+    plots.history(results, "some faces", tmp_path / "history.png")
+    assert drawn(tmp_path / "history.png")
+
+
+@pytest.mark.parametrize("count", [0, 12_345])
+def test_confusion_with_empty_rows_and_large_counts(tmp_path, count):
+    matrix = np.zeros((7, 7), int)
+    matrix[3, 3] = count
+    scores = {"confusion": matrix.tolist(), "accuracy": 0.5, "n": count, "per_class": dict.fromkeys(LABELS)}
+    plots.confusion(scores, "some faces", tmp_path / "confusion.png")
+    assert drawn(tmp_path / "confusion.png")

@@ -1,0 +1,77 @@
+import inspect
+
+import lightning as L
+import pytest
+import torch
+from omegaconf import OmegaConf
+
+from fer_lightning.errors import FerError
+from fer_lightning.training import phases
+from fer_lightning.training.phases import Phase, parse_phases
+
+
+def test_packaged_hard_mining(compose):
+    parsed = parse_phases(compose("train", "+experiment=hard_mining").phases)
+    assert list(parsed) == ["baseline", "hard_examples", "balance"]
+    assert [phase.source for phase in parsed.values()] == ["all", "hard", "all"]
+    assert [phase.augment for phase in parsed.values()] == [False, False, True]
+
+
+def test_packaged_notebook(compose):
+    """What the issue calls the notebook's protocol to the letter."""
+    cfg = compose("train", "+experiment=notebook")
+    parsed = parse_phases(cfg.phases).values()
+    assert [(p.epochs, p.patience, p.carry, p.lr_factor) for p in parsed] == [(100, 10, "last", 1.0)] * 3
+    assert [p.holdout for p in parsed] == [0, 0.2, 0]
+    assert (cfg.data.split, cfg.data.val_fraction, cfg.data.batch_size) == ("random", 0.2, 64)
+    assert (cfg.optimizer.lr, cfg.scheduler.factor, cfg.class_weights, cfg.select) == (1e-3, 0.9, False, "last")
+
+
+def test_one_learning_rate_moves_every_phase(compose):
+    """Phases hold factors, so a sweep over optimizer.lr has one key to turn."""
+    cfg = compose("train", "+experiment=hard_mining", "optimizer.lr=0.02")
+    rates = [cfg.optimizer.lr * phase.lr_factor for phase in parse_phases(cfg.phases).values()]
+    assert rates == pytest.approx([0.02, 0.002, 0.02])
+
+
+def test_own_list():
+    config = OmegaConf.create({"only": {"source": "all", "epochs": 3}, "then": {"source": "hard", "holdout": 0.1}})
+    assert parse_phases(config) == {
+        "only": Phase(source="all", epochs=3),
+        "then": Phase(source="hard", holdout=0.1),
+    }
+
+
+@pytest.mark.parametrize(
+    ("config", "reason"),
+    [
+        ({}, "empty"),
+        ({"a": 3}, r"phases\.a is not a phase"),
+        ({"a": {"sauce": "all"}}, r"phases\.a has the unknown key sauce; a phase has source, augment"),
+        ({"a": {"source": "easy"}}, r"phases\.a\.source='easy'"),
+        ({"a": {"epochs": 0}}, r"phases\.a\.epochs=0"),
+        ({"a": {"epochs": "many"}}, r"phases\.a\.epochs='many'"),
+        ({"a": {"lr_factor": -1}}, r"phases\.a\.lr_factor=-1"),
+        ({"a": {"carry": "first"}}, r"phases\.a\.carry='first'"),
+        ({"a": {"source": "hard", "holdout": 1.0}}, r"phases\.a\.holdout=1\.0"),
+        ({"a": {"source": "all", "holdout": 0.2}}, r"phases\.a\.holdout is for source=hard"),
+    ],
+)
+def test_mistakes_are_named(config, reason):
+    with pytest.raises(FerError, match=reason):
+        parse_phases(OmegaConf.create(config))
+
+
+def test_every_argument_of_the_trainer_is_a_key(compose):
+    given = {"callbacks", "logger", "default_root_dir"}  # a phase's own
+    arguments = set(inspect.signature(L.Trainer).parameters) - given
+    assert set(compose("train").trainer) == arguments
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "precision"),
+    [({"avx512_bf16": True}, "bf16-mixed"), ({"amx_bf16": True}, "bf16-mixed"), ({"avx512_f": True}, "32-true")],
+)
+def test_precision_follows_the_processor(monkeypatch, capabilities, precision):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    assert phases.best_precision("cpu") == precision

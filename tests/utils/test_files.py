@@ -1,0 +1,68 @@
+import os
+import threading
+
+import pytest
+
+from fer_lightning.utils import files
+
+
+def test_failure_leaves_the_former_file_and_nothing_else(tmp_path):
+    path = tmp_path / "metrics.json"
+    path.write_text("old")
+
+    def half_written() -> None:
+        with files.replacing(path) as temporary:
+            temporary.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        half_written()
+    assert path.read_text() == "old"
+    assert [file.name for file in tmp_path.iterdir()] == ["metrics.json"]
+
+
+def test_replaces_and_makes_folders(tmp_path):
+    path = tmp_path / "a" / "b" / "metrics.json"
+    files.write_json(path, {"x": 1})
+    files.write_json(path, {"x": 2})
+    assert path.read_text() == '{\n  "x": 2\n}\n'
+    files.copy(path, tmp_path / "c" / "copy.json")
+    assert (tmp_path / "c" / "copy.json").read_text() == path.read_text()
+    assert path.stat().st_mode & 0o044  # others may read
+
+
+def test_a_link_stays_and_what_it_points_to_is_replaced(tmp_path):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "a.csv").write_text("old")
+    link = tmp_path / "a.csv"
+    link.symlink_to("there/a.csv")
+    files.write_text(link, "new")
+    assert link.is_symlink()
+    assert (tmp_path / "there" / "a.csv").read_text() == "new"
+    assert [file.name for file in (tmp_path / "there").iterdir()] == ["a.csv"]
+
+
+def test_a_pipe_is_written_and_not_replaced(tmp_path):
+    """As /dev/null and /dev/stdout have to be."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    read: list[str] = []
+    reader = threading.Thread(target=lambda: read.append(pipe.read_text()))
+    reader.start()
+    files.write_text(pipe, "rows")
+    reader.join()
+    assert read == ["rows"]
+    assert pipe.is_fifo()
+
+
+def test_permissions_follow_the_umask_and_the_former_file(tmp_path):
+    former = os.umask(0o077)
+    try:
+        files.write_text(tmp_path / "new", "x")
+        (tmp_path / "old").touch(mode=0o600)
+        (tmp_path / "old").chmod(0o640)
+        files.write_text(tmp_path / "old", "x")
+    finally:
+        os.umask(former)
+    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "old").stat().st_mode & 0o777 == 0o640
