@@ -25,7 +25,7 @@ from typing import IO, Any, cast
 import numpy as np
 
 from fer_lightning.errors import FerError
-from fer_lightning.files import locked, replacing
+from fer_lightning.files import locked, replacing, user_cache
 from fer_lightning.labels import NUM_CLASSES
 from fer_lightning.preprocessing import IMAGE_SIZE, MAX_PIXEL, PIXELS
 
@@ -384,9 +384,8 @@ def _source_key(path: Path) -> dict[str, Any]:
 
 def _cache_places(path: Path) -> tuple[Path, Path]:
     name = f"{path.name}.cache.npy"
-    user_folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fer_lightning"
     digest = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]
-    return path.with_name(name), user_folder / f"{digest}-{name}"
+    return path.with_name(name), user_cache() / f"{digest}-{name}"
 
 
 def _read_cache(place: Path, key: dict[str, Any]) -> np.ndarray | None:

@@ -21,7 +21,7 @@ from hydra.types import RunMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from fer_lightning import checkpoint, files, plots, report, settings, sweep
+from fer_lightning import checkpoint, files, plots, precision, report, settings, sweep
 from fer_lightning.conclusion import log_conclusion
 from fer_lightning.datamodule import FER2013DataModule
 from fer_lightning.distillation import Distillation
@@ -74,6 +74,7 @@ def train(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
         raise FerError(f"seed={cfg.seed} is no whole number of at least 0")
     if cfg.select not in ("best", "last"):
         raise FerError(f"select={cfg.select} is neither best nor last")
+    precision.settle(cfg.trainer)
     L.seed_everything(cfg.seed, verbose=False)
     datamodule: FER2013DataModule = instantiate(cfg.data, augment=instantiate(cfg.augment), votes=cfg.vote_weight > 0)
     datamodule.setup()
@@ -320,6 +321,7 @@ def _main(cfg: DictConfig) -> float:
             if given:
                 cfg.data.dir = moved_to
         elif is_first():
+            precision.settle(cfg.trainer)  # a resumed run keeps it, whatever would be measured then
             settings.save(cfg, hydra_config.runtime.choices, run_dir)
         run = train if cfg.members == 1 else train_ensemble
         try:
