@@ -17,7 +17,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from fer_lightning import sweep
 from fer_lightning.errors import FerError, exit_on_user_error
-from fer_lightning.training import run_config
+from fer_lightning.training import precision, run_config
 from fer_lightning.training.distributed import is_first, is_launched_from_outside, is_requeued
 from fer_lightning.training.ensemble_runner import train_ensemble
 from fer_lightning.training.runner import train
@@ -110,6 +110,7 @@ def _main(cfg: DictConfig) -> float:
             if given:
                 cfg.data.dir = moved_to
         elif is_first():
+            precision.settle(cfg.trainer)  # a resumed run keeps it, whatever would be measured then
             run_config.save(cfg, hydra_config.runtime.choices, run_dir)
         run = train if cfg.members == 1 else train_ensemble
         try:
