@@ -325,6 +325,13 @@ def check_trainer(config: DictConfig) -> None:
         raise FerError("trainer.limit_val_batches=0 leaves no val_accuracy, which phases are steered by")
 
 
+def check_callbacks(config: DictConfig) -> None:
+    """Raises FerError or InstantiationException if the callbacks group has what its callbacks do not take."""
+    for callback in config.values():
+        if callback is not None:
+            instantiate(callback)
+
+
 def best_precision(accelerator: str) -> Literal["bf16-mixed", "32-true"]:
     """bfloat16 autocast where the processor multiplies it natively, else float32.
 
