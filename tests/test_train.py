@@ -22,7 +22,7 @@ from fer_lightning.labels import LABELS
 from tests.conftest import SHRUNK, assert_one_sentence, csv_text, run_command
 
 FEW = ("phases.baseline.epochs=2", "phases.hard_examples.epochs=1", "phases.balance.epochs=2")
-LONG = ("best", "distill", "ensemble")  # one long phase, with FER+'s votes
+LONG = ("best", "cycle", "decay", "distill", "ensemble", "trunk")  # one long phase, with FER+'s votes
 PACKAGED_EXPERIMENTS = {
     path.stem for path in (Path(train_module.__file__).parents[1] / "conf" / "experiment").glob("*.yaml")
 }
@@ -141,8 +141,9 @@ def test_resume_of_no_run(tmp_path):
 @pytest.mark.parametrize("experiment", sorted(PACKAGED_EXPERIMENTS - {"ferplus"}))
 def test_every_experiment_passes_a_fast_run(train, tmp_path, run_dir, experiment):
     words = ["vote_weight=0"] if experiment in LONG else []
-    if experiment == "distill":
-        words.append(f"teacher={run_dir}/checkpoints/best.ckpt")
+    key = {"distill": "teacher", "cycle": "init", "decay": "init"}.get(experiment)
+    if key is not None:
+        words.append(f"{key}={run_dir}/checkpoints/best.ckpt")
     metrics = train(tmp_path, f"+experiment={experiment}", "trainer.fast_dev_run=true", *words)
     assert len(metrics["phases"]) == (1 if experiment in LONG else 3)
 
