@@ -87,9 +87,9 @@ def loading(cfg: DictConfig) -> tuple[float, float]:
         started = time.perf_counter()
         for batch in datamodule.train_dataloader():
             moved = datamodule.transfer_batch_to_device(batch, device, 0)
-            images, labels = datamodule.on_after_batch_transfer(moved, 0)
+            batch = datamodule.on_after_batch_transfer(moved, 0)
             if augment:
-                datamodule.augment(images, labels)
+                datamodule.augment(batch)
         if device.type == "cuda":
             torch.cuda.synchronize()
         return time.perf_counter() - started

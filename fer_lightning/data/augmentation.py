@@ -13,6 +13,7 @@ from torchvision.transforms import v2
 
 from fer_lightning.constants import IMAGE_SIZE, MAX_PIXEL, NUM_CLASSES
 from fer_lightning.data.degrade import Degrade
+from fer_lightning.data.loaders import Batch
 
 
 class Augmentation(nn.Module):
@@ -76,17 +77,18 @@ class Augmentation(nn.Module):
             mixers.append(v2.CutMix(alpha=cutmix))
         self.mix = v2.RandomChoice(mixers) if mixers else None
 
-    def forward(self, images: Tensor, labels: Tensor, classes: int = NUM_CLASSES) -> tuple[Tensor, Tensor]:
+    def forward(self, batch: Batch, classes: int = NUM_CLASSES) -> Batch:
         """One batch, on its device.
 
         Args:
-            images: uint8 [B, 1, H, W].
-            labels: int64 [B], or float32 [B, K], probabilities.
-            classes: K where labels are int64 and images are mixed.
+            batch: with uint8 images [B, 1, H, W].
+            classes: K of mixed labels.
 
         Returns:
-            images, uint8 [B, 1, size, size]; labels as given, or float32 [B, K] where images were mixed.
+            The batch with images [B, 1, size, size], uint8. Where images are mixed, so are labels, float32 [B, K],
+            and votes.
         """
+        images, labels, votes = batch
         if self.degrade is not None:
             images = self.degrade(images)
         images = self.affine(images, self.size)
@@ -94,11 +96,17 @@ class Augmentation(nn.Module):
             images = self._change_light(images)
         if self.erase:
             images = self._erase(images)
-        if self.mix is not None:
-            targets = labels if labels.ndim == 2 else F.one_hot(labels, classes).float()
-            mixed, labels = self.mix(images.float(), targets)
-            images = mixed.round_().to(torch.uint8)
-        return images, labels
+        if self.mix is None:
+            return Batch(images, labels, votes)
+        targets = labels if labels.ndim == 2 else F.one_hot(labels, classes).float()
+        if votes is not None:  # mixed with the same partner and share
+            targets = torch.cat([targets, votes], dim=1)
+        mixed, targets = self.mix(images.float(), targets)
+        images = mixed.round_().to(torch.uint8)
+        if votes is None:
+            return Batch(images, targets)
+        labels, votes = targets.tensor_split([targets.shape[1] - votes.shape[1]], dim=1)
+        return Batch(images, labels, votes)
 
     def _change_light(self, images: Tensor) -> Tensor:
         count, device = len(images), images.device

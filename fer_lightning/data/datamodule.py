@@ -1,9 +1,8 @@
 """FER2013 as a LightningDataModule: uint8 batches, augmented on the device while training."""
 
-import itertools
 import logging
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,103 +10,29 @@ import lightning as L
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, DistributedSampler
+from torch.utils.data import DataLoader, Dataset
 
 from fer_lightning.constants import LABELS, NUM_CLASSES
 from fer_lightning.data import cache, ferplus, image_folder, kaggle_csv, synthetic
 from fer_lightning.data.augmentation import Augmentation
 from fer_lightning.data.faces import UNKNOWN, USAGES, Faces, is_first_of_its_pixels, occurs_in
+from fer_lightning.data.loaders import (
+    LABELS_ALONE,
+    Batch,
+    EpochOrder,
+    FaceDataset,
+    ResumableLoader,
+    RowDataset,
+    Targets,
+    as_it_is,
+)
 from fer_lightning.data.row_numbers import read_row_numbers
 from fer_lightning.data.splits import Splits, hold_out, official_splits, random_splits
 from fer_lightning.errors import FerError
 
 log = logging.getLogger(__name__)
 
-# images uint8 [B, 1, 48, 48]; labels int64 [B], or in training also float32 [B, classes], probabilities,
-# with FER+'s votes, float32 [B, 8], behind them
-Batch = tuple[Tensor, Tensor]
 Subset = Literal["train", "val", "test"]
-
-
-class FaceDataset(Dataset[Batch]):
-    """Some rows of ``Faces``, gathered a batch at a time, so that no Python runs for each image.
-
-    Args:
-        faces: all rows.
-        rows: int64, the indices of those that the dataset holds.
-        targets: float32 [len(faces), K], to be given in the labels' place; None gives the labels.
-    """
-
-    def __init__(self, faces: Faces, rows: np.ndarray, targets: np.ndarray | None = None) -> None:
-        self.faces = faces
-        self.rows = rows
-        self.targets = targets
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, position: int) -> Batch:
-        images, labels = self.__getitems__([position])
-        return images[0], labels[0]
-
-    def __getitems__(self, positions: list[int]) -> Batch:
-        """DataLoader calls this, where it exists, with the indices of a whole batch."""
-        rows = self.rows[positions]
-        images = torch.from_numpy(self.faces.pixels[rows]).unsqueeze(1)
-        if self.targets is not None:
-            return images, torch.from_numpy(self.targets[rows])
-        return images, torch.from_numpy(self.faces.labels[rows]).long()
-
-
-class RowDataset(Dataset[Tensor]):
-    """Row indices, int64, in place of their images, which are on the device already."""
-
-    def __init__(self, rows: np.ndarray) -> None:
-        self.rows = rows
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, position: int) -> Tensor:
-        return self.__getitems__([position])[0]
-
-    def __getitems__(self, positions: list[int]) -> Tensor:
-        return torch.from_numpy(self.rows[positions])
-
-
-class _Order(DistributedSampler[Any]):
-    """Of the examples; ``start`` of them are passed over, once."""
-
-    start = 0
-
-    def __iter__(self) -> Iterator[Any]:
-        first, self.start = self.start, 0
-        return itertools.islice(super().__iter__(), first, None)
-
-
-class ResumableLoader(DataLoader[Batch]):
-    """A loader whose state, which Lightning keeps in checkpoints, says how many batches of an epoch it has given."""
-
-    _given = _passed_over = 0
-
-    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
-        self._given, self._passed_over = self._passed_over, 0
-        if isinstance(self.sampler, _Order) and self.batch_size is not None:
-            self.sampler.start = self._given * self.batch_size
-        for batch in super().__iter__():
-            self._given += 1
-            yield batch
-
-    def state_dict(self) -> dict[str, int]:
-        return {"batches": self._given % len(self)}
-
-    def load_state_dict(self, state: dict[str, int]) -> None:
-        self._passed_over = state["batches"]
-
-
-def _as_it_is(batch: Any) -> Any:
-    """The datasets have collated the batch already."""
-    return batch
 
 
 class FER2013DataModule(L.LightningDataModule):
@@ -215,7 +140,7 @@ class FER2013DataModule(L.LightningDataModule):
             before = len(self._train_rows)
             self._train_rows = np.setdiff1d(self._train_rows, left_out)
             log.info("left %d training rows out: %s names them", before - len(self._train_rows), self.exclude)
-        self._targets = self._soft_targets(faces)
+        self._targets = self._read_targets(faces)
         self._on_device: Batch | None = None
         self.start_phase(augment=False)
 
@@ -232,20 +157,17 @@ class FER2013DataModule(L.LightningDataModule):
         log.info("left %d training rows out: their pixels occur again in training", len(rows) - len(kept))
         return kept
 
-    def _soft_targets(self, faces: Faces) -> np.ndarray | None:
-        """What is learnt in the labels' place, float32 [len(faces), K]; None where it is the labels.
-
-        With votes K is 7 + 8: the label as probabilities, then the votes, zeros where there are none.
-        """
+    def _read_targets(self, faces: Faces) -> Targets:
         if not self.votes:
-            return None
+            return LABELS_ALONE
         if not self.has_votes:
             raise FerError(
                 "vote_weight is for FER2013's seven classes, with FER+'s votes beside them; set vote_weight=0"
             )
         votes = ferplus.read_votes_of(faces, self.folder)
+        # probabilities and not indices, which cross_entropy rounds in another way: former runs would not repeat
         labels = np.eye(NUM_CLASSES, dtype=np.float32)[faces.labels]
-        return np.concatenate([labels, ferplus.distribution(votes, ferplus.EXPRESSIONS)], axis=1)
+        return Targets(labels, ferplus.distribution(votes, ferplus.EXPRESSIONS))
 
     @property
     def faces(self) -> Faces:
@@ -322,7 +244,7 @@ class FER2013DataModule(L.LightningDataModule):
     def loader(self, rows: np.ndarray, faces: Faces | None = None) -> DataLoader[Batch]:
         """Unshuffled, unaugmented batches of ``rows``, in that order."""
         dataset = FaceDataset(faces or self.faces, rows)
-        return DataLoader(dataset, batch_size=self.eval_batch_size, num_workers=self.num_workers, collate_fn=_as_it_is)
+        return DataLoader(dataset, batch_size=self.eval_batch_size, num_workers=self.num_workers, collate_fn=as_it_is)
 
     def _shared_loader(self, rows: np.ndarray) -> DataLoader[Batch]:
         """As ``loader``, of this process's share.
@@ -344,7 +266,7 @@ class FER2013DataModule(L.LightningDataModule):
             FaceDataset(self.faces, share),
             batch_sampler=[part.tolist() for part in np.array_split(np.arange(len(share)), batches)],
             num_workers=self.num_workers,
-            collate_fn=_as_it_is,
+            collate_fn=as_it_is,
         )
 
     def _processes(self) -> tuple[int, int]:
@@ -359,7 +281,7 @@ class FER2013DataModule(L.LightningDataModule):
             dataset = RowDataset(self._phase_rows)
         processes, this = self._processes()
         # also on one process: its order depends on seed and epoch alone, so that a resumed run repeats it
-        sampler = _Order(
+        sampler = EpochOrder(
             dataset,
             num_replicas=processes,
             rank=this,
@@ -376,37 +298,26 @@ class FER2013DataModule(L.LightningDataModule):
             pin_memory=torch.cuda.is_available(),
             # of its own: each new iterator draws from it, which else would shift dropout's draws
             generator=torch.Generator(),
-            collate_fn=_as_it_is,
+            collate_fn=as_it_is,
         )
 
     def val_dataloader(self) -> DataLoader[Batch]:
         return self._shared_loader(self.rows("val") if self._phase_val_rows is None else self._phase_val_rows)
 
-    def test_dataloader(self) -> DataLoader[Batch]:
-        return self._shared_loader(self.rows("test"))
-
-    def predict_dataloader(self) -> DataLoader[Batch]:
-        """Kaggle's unlabelled test.csv; its labels are ``UNKNOWN``."""
-        path = kaggle_csv.find_file(self.folder, kaggle_csv.TEST_FILE)
-        if path is None:
-            raise FerError(f"{self.folder} holds no {kaggle_csv.TEST_FILE}")
-        faces = cache.load(path)
-        return self.loader(np.arange(len(faces)), faces)
-
     def on_after_batch_transfer(self, batch: Batch | Tensor, dataloader_idx: int) -> Batch:
-        if isinstance(batch, Tensor):
-            images, targets = self._kept_on(batch.device)
-            batch = images[batch], targets[batch]
+        if isinstance(batch, Tensor):  # row numbers: their images are on the device already
+            everything = self._kept_on(batch.device)
+            batch = Batch(*(None if values is None else values[batch] for values in everything))  # type: ignore[arg-type]
         if self._augment_now and self.augment is not None and self.trainer is not None and self.trainer.training:
-            return self.augment(*batch, classes=len(self.class_names))
+            return self.augment(batch, classes=len(self.class_names))
         return batch
 
     def _kept_on(self, device: torch.device) -> Batch:
-        """All images, uint8 [len(faces), 1, 48, 48], and what is learnt of them, on ``device``."""
-        if self._on_device is None or self._on_device[0].device != device:
-            everything = FaceDataset(self.faces, np.arange(len(self.faces)), self._targets)
-            images, targets = everything.__getitems__(list(range(len(everything))))
-            self._on_device = images.to(device), targets.to(device)
+        """All rows, on ``device``."""
+        if self._on_device is None or self._on_device.images.device != device:
+            dataset = FaceDataset(self.faces, np.arange(len(self.faces)), self._targets)
+            everything = dataset.__getitems__(list(range(len(dataset))))
+            self._on_device = Batch(*(None if values is None else values.to(device) for values in everything))  # type: ignore[arg-type]
         return self._on_device
 
 
@@ -440,9 +351,11 @@ class FERPlusDataModule(FER2013DataModule):
         usage = np.where(labels == UNKNOWN, UNKNOWN, faces.usage).astype(np.uint8)
         return Faces(faces.pixels, labels, usage, f"{faces.name} with FER+ labels")
 
-    def _soft_targets(self, faces: Faces) -> np.ndarray | None:
-        super()._soft_targets(faces)
-        return ferplus.distribution(self._votes, ferplus.EXPRESSIONS) if self.target == "soft" else None
+    def _read_targets(self, faces: Faces) -> Targets:
+        targets = super()._read_targets(faces)
+        if self.target != "soft":
+            return targets
+        return Targets(ferplus.distribution(self._votes, ferplus.EXPRESSIONS))
 
 
 class FolderDataModule(FER2013DataModule):

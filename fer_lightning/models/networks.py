@@ -16,7 +16,30 @@ class Scale(nn.Module):
         return images.float() / MAX_PIXEL
 
 
-class ExpressionCNN(nn.Sequential):
+class FaceNetwork(nn.Sequential):
+    """Layers that end in one dense layer, the head; what comes before it are the features."""
+
+    @property
+    def num_features(self) -> int:
+        """Values that the head reads of each face."""
+        head = self[-1]
+        assert isinstance(head, nn.Linear)
+        return head.in_features
+
+    def forward_features(self, images: Tensor) -> Tensor:
+        """float32 [B, 1, H, W] in 0..1 -> [B, num_features]."""
+        *layers, _ = self
+        features = images
+        for layer in layers:
+            features = layer(features)
+        return features
+
+    def forward_head(self, features: Tensor) -> Tensor:
+        """[B, num_features] -> logits [B, classes]."""
+        return self[-1](features)
+
+
+class ExpressionCNN(FaceNetwork):
     """The notebook's network: 48x48 grey faces, float32 [B, 1, 48, 48] in 0..1 -> logits [B, 7].
 
     Four stacks of (3x3 convolution, ReLU, batch-norm) twice, max-pool 3x3 of stride 2 and dropout;
@@ -72,7 +95,7 @@ class ExpressionCNN(nn.Sequential):
         _initialise(self, initialisation)
 
 
-class PhoneCNN(nn.Sequential):
+class PhoneCNN(FaceNetwork):
     """A fifth of the work and a tenth of the size: float32 [B, 1, 48, 48] in 0..1 -> logits [B, 7].
 
     The same eight convolutions, all padded, in four stacks with 2x2 max-pooling between them, then the

@@ -16,10 +16,10 @@ from torchmetrics import ClasswiseWrapper, MeanMetric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
 from fer_lightning.constants import LABELS
-from fer_lightning.data.datamodule import Batch
 from fer_lightning.data.ferplus import EXPRESSIONS
+from fer_lightning.data.loaders import Batch
 from fer_lightning.errors import FerError
-from fer_lightning.models.networks import Scale
+from fer_lightning.models.networks import FaceNetwork, Scale
 from fer_lightning.training.distillation import Distillation
 from fer_lightning.training.sharpness import SharpnessAware
 
@@ -28,7 +28,8 @@ class ExpressionClassifier(L.LightningModule):
     """Classifies grey faces into expressions.
 
     Args:
-        network: float32 [B, 1, 48, 48] in 0..1 -> logits [B, classes], seven but with FER+.
+        network: float32 [B, 1, 48, 48] in 0..1 -> logits [B, classes], seven but with FER+; training needs one of
+            ``models.networks`` (``forward_features``, ``forward_head``).
         optimizer: makes the optimizer from groups of parameters.
         scheduler: makes the schedule from the optimizer, stepped each epoch, on val_loss where it asks
             for a metric; stepped each batch if it takes ``total_steps``. None keeps the learning rate.
@@ -81,7 +82,10 @@ class ExpressionClassifier(L.LightningModule):
             except RuntimeError as error:
                 raise FerError(f"compile={compile} is no mode of torch.compile: {error}") from error
         self.vote_weight = vote_weight
-        self.vote_head = _vote_head(network) if vote_weight else None
+        self.vote_head = None
+        if vote_weight:
+            assert isinstance(network, FaceNetwork)
+            self.vote_head = nn.Linear(network.num_features, len(EXPRESSIONS))
         self.lr_factor = 1.0
         self._sam = sam
         self._repeats_batch = False  # in the second pass of a sharpness-aware step, which is not logged
@@ -91,8 +95,7 @@ class ExpressionClassifier(L.LightningModule):
         self._decay_vectors = decay_vectors
         self._label_smoothing = label_smoothing
         self.register_buffer("class_weights", class_weights, persistent=False)
-        # in a tuple, so that the teacher is neither trained nor saved
-        self._distillation = () if distillation is None else (distillation,)
+        self._distillation = distillation  # no nn.Module, so that its teacher is neither trained nor saved
         self.class_names = class_names
         classes = len(class_names)
         accuracy = MulticlassAccuracy(classes, average="micro")
@@ -108,8 +111,7 @@ class ExpressionClassifier(L.LightningModule):
         )
         self.train_accuracy = accuracy.clone()
         self.val_scores = scores.clone(prefix="val_")
-        self.test_scores = scores.clone(prefix="test_")
-        self.val_loss, self.test_loss = MeanMetric(), MeanMetric()
+        self.val_loss = MeanMetric()
 
     def forward(self, images: Tensor) -> Tensor:
         """uint8 [B, 1, 48, 48] -> float32 logits [B, classes]."""
@@ -120,16 +122,15 @@ class ExpressionClassifier(L.LightningModule):
         return self.scale(images).contiguous(memory_format=torch.channels_last)
 
     def on_fit_start(self) -> None:
-        for distillation in self._distillation:
-            distillation.teacher.to(self.device)
+        if self._distillation is not None:
+            self._distillation.teacher.to(self.device)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        images, targets = batch
-        loss, logits = self._loss(images, targets)
+        loss, logits = self._loss(batch)
         if self._repeats_batch:
             return loss
-        classes, _ = self._without_votes(targets)
-        self.train_accuracy(logits, classes.argmax(dim=1) if classes.ndim == 2 else classes)
+        labels = batch.labels
+        self.train_accuracy(logits, labels.argmax(dim=1) if labels.ndim == 2 else labels)
         self.log("train_loss", loss, on_step=False, on_epoch=True, prog_bar=True, sync_dist=True)
         self.log("train_accuracy", self.train_accuracy, on_step=False, on_epoch=True, prog_bar=True)
         return loss
@@ -157,64 +158,41 @@ class ExpressionClassifier(L.LightningModule):
 
         super().optimizer_step(epoch, batch_idx, optimizer, both_passes)
 
-    def _loss(self, images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    def _loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """The training loss of a batch, and its logits."""
-        classes, votes = self._without_votes(targets)
+        images, labels, votes = batch
         features, logits = self._run(images)
-        loss = F.cross_entropy(logits, classes, weight=self.class_weights, label_smoothing=self._label_smoothing)
-        for distillation in self._distillation:
-            loss = distillation.mixed(loss, logits, self.scale(images))
+        loss = F.cross_entropy(logits, labels, weight=self.class_weights, label_smoothing=self._label_smoothing)
+        if self._distillation is not None:
+            loss = self._distillation.mixed(loss, logits, self.scale(images))
         if self.vote_head is not None and features is not None and votes is not None:
             loss = loss + self.vote_weight * F.cross_entropy(self.vote_head(features).float(), votes)
         return loss, logits
 
-    def _without_votes(self, targets: Tensor) -> tuple[Tensor, Tensor | None]:
-        """What a batch says of the classes, and of the votes where it holds them."""
-        classes = len(self.class_names)
-        if targets.ndim == 1 or targets.shape[1] == classes:
-            return targets, None
-        return targets[:, :classes], targets[:, classes:]
-
     def _features_and_logits(self, images: Tensor) -> tuple[Tensor | None, Tensor]:
-        """What the network's last layer reads, [B, features], if votes are learnt from it; its logits, [B, classes]."""
+        """What the network's head reads, [B, features], if votes are learnt from it; float32 logits, [B, classes]."""
         if self.vote_head is None:
             return None, self(images)
-        *layers, last = self.network.children()
-        features = self._inputs(images)
-        for layer in layers:
-            features = layer(features)
-        return features, last(features).float()
-
-    def _score(self, batch: Batch, loss: MeanMetric, scores: MetricCollection) -> None:
-        images, labels = batch
-        logits = self(images)
-        scores.update(logits, labels)
-        loss.update(F.cross_entropy(logits, labels), weight=len(labels))  # processes may hold unequal shares
+        assert isinstance(self.network, FaceNetwork)
+        features = self.network.forward_features(self._inputs(images))
+        return features, self.network.forward_head(features).float()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        self._score(batch, self.val_loss, self.val_scores)
+        logits = self(batch.images)
+        self.val_scores.update(logits, batch.labels)
+        loss = F.cross_entropy(logits, batch.labels)
+        self.val_loss.update(loss, weight=len(batch.labels))  # processes may hold unequal shares
         self.log("val_loss", self.val_loss, prog_bar=True)
 
     def on_validation_epoch_end(self) -> None:
-        self._log_scores(self.val_scores)
-        self._validated = True
-
-    def test_step(self, batch: Batch, batch_idx: int) -> None:
-        self._score(batch, self.test_loss, self.test_scores)
-        self.log("test_loss", self.test_loss, prog_bar=True)
-
-    def on_test_epoch_end(self) -> None:
-        self._log_scores(self.test_scores)
-
-    def _log_scores(self, scores: MetricCollection) -> None:
-        for name, value in scores.compute().items():
+        for name, value in self.val_scores.compute().items():
             self.log(name, value, prog_bar=name.endswith("_accuracy"))
-        scores.reset()
+        self.val_scores.reset()
+        self._validated = True
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """float32 logits [B, classes]."""
-        images, _ = batch
-        return self(images)
+        return self(batch.images)
 
     def on_train_epoch_end(self) -> None:
         # before the checkpoint is written: Lightning would step the plateau schedule after it, and a
@@ -253,9 +231,3 @@ class ExpressionClassifier(L.LightningModule):
             {"params": [parameter for parameter in parameters if parameter.ndim > 1]},
             {"params": [parameter for parameter in parameters if parameter.ndim <= 1], "weight_decay": 0.0},
         ]
-
-
-def _vote_head(network: nn.Module) -> nn.Linear:
-    *_, last = network.children()
-    assert isinstance(last, nn.Linear)  # both of our networks end so
-    return nn.Linear(last.in_features, len(EXPRESSIONS))

@@ -7,6 +7,7 @@ from PIL import Image
 
 from fer_lightning.data.augmentation import Augmentation, RandomAffine
 from fer_lightning.data.degrade import _enlarging, _quantised, _shrinking
+from fer_lightning.data.loaders import Batch
 
 OFF = {"degrees": 0.0, "shift": 0.0, "zoom": 0.0, "flip": 0.0}
 
@@ -95,22 +96,22 @@ def test_the_defaults_are_the_notebooks_four(images, labels):
     torch.manual_seed(1)
     expected = RandomAffine()(images)
     torch.manual_seed(1)
-    changed, same = Augmentation()(images, labels)
+    changed, same, _ = Augmentation()(Batch(images, labels))
     assert torch.equal(changed, expected)
     assert same is labels
 
 
 def test_crops_are_central_and_to_the_same_scale(images, labels):
     augmentation = Augmentation(**OFF, size=40)
-    assert torch.equal(augmentation(images, labels)[0], images[..., 4:44, 4:44])
+    assert torch.equal(augmentation(Batch(images, labels))[0], images[..., 4:44, 4:44])
     augmentation.size = 44
-    assert torch.equal(augmentation(images, labels)[0], images[..., 2:46, 2:46])
+    assert torch.equal(augmentation(Batch(images, labels))[0], images[..., 2:46, 2:46])
 
 
 def test_contrast_keeps_the_mean(images, labels):
     images = images // 2 + 60  # away from black and white
     torch.manual_seed(0)
-    changed = Augmentation(**OFF, contrast=0.3)(images, labels)[0].float()
+    changed = Augmentation(**OFF, contrast=0.3)(Batch(images, labels))[0].float()
     before = images.float()
     torch.testing.assert_close(changed.mean(dim=(1, 2, 3)), before.mean(dim=(1, 2, 3)), atol=0.5, rtol=0)
     ratio = changed.std(dim=(1, 2, 3)) / before.std(dim=(1, 2, 3))
@@ -120,7 +121,7 @@ def test_contrast_keeps_the_mean(images, labels):
 
 def test_brightness_moves_the_mean_within_its_range(images, labels):
     torch.manual_seed(0)
-    changed = Augmentation(**OFF, brightness=0.1)(images // 2 + 60, labels)[0].float()
+    changed = Augmentation(**OFF, brightness=0.1)(Batch(images // 2 + 60, labels))[0].float()
     moved = changed.mean(dim=(1, 2, 3)) - (images // 2 + 60).float().mean()
     assert moved.abs().max() < 26
     assert moved.min() < -15
@@ -129,7 +130,7 @@ def test_brightness_moves_the_mean_within_its_range(images, labels):
 
 def test_light_stays_within_the_range_of_pixels(labels):
     images = torch.randint(0, 256, (64, 1, 48, 48), dtype=torch.uint8)
-    changed = Augmentation(**OFF, contrast=1.0, brightness=1.0)(images, labels)[0]
+    changed = Augmentation(**OFF, contrast=1.0, brightness=1.0)(Batch(images, labels))[0]
     assert changed.dtype == torch.uint8
     assert (changed == 0).any()
     assert (changed == 255).any()  # no pixel went round the corner: see the mean
@@ -140,7 +141,7 @@ def test_light_stays_within_the_range_of_pixels(labels):
 def test_erases_one_square_at_its_odds(labels):
     images = torch.full((640, 1, 48, 48), 7, dtype=torch.uint8)
     torch.manual_seed(0)
-    painted = Augmentation(**OFF, erase=0.5, erase_size=12)(images, labels.repeat(10))[0] != 7
+    painted = Augmentation(**OFF, erase=0.5, erase_size=12)(Batch(images, labels.repeat(10)))[0] != 7
     areas = painted.sum(dim=(1, 2, 3))
     assert 0.42 < (areas > 0).float().mean() < 0.58
     assert areas.max() == 12 * 12
@@ -154,7 +155,7 @@ def test_erases_one_square_at_its_odds(labels):
 def test_mixing_mixes_labels_as_images(kind, labels):
     images = (labels * 30).to(torch.uint8).view(-1, 1, 1, 1).expand(64, 1, 48, 48).contiguous()
     torch.manual_seed(0)
-    mixed, targets = Augmentation(**OFF, **{kind: 1.0})(images, labels)
+    mixed, targets, _ = Augmentation(**OFF, **{kind: 1.0})(Batch(images, labels))
     assert (mixed.dtype, targets.dtype, targets.shape) == (torch.uint8, torch.float32, (64, 7))
     torch.testing.assert_close(targets.sum(dim=1), torch.ones(64))
     # an image's brightness tells its label
@@ -165,9 +166,9 @@ def test_mixing_mixes_labels_as_images(kind, labels):
 
 def test_mixing_takes_eight_classes_and_votes(images):
     soft = torch.rand(64, 15)
-    _, targets = Augmentation(**OFF, mixup=1.0)(images, soft)
+    _, targets, _ = Augmentation(**OFF, mixup=1.0)(Batch(images, soft))
     assert targets.shape == (64, 15)
-    _, targets = Augmentation(**OFF, mixup=1.0)(images, torch.full((64,), 7), classes=8)
+    _, targets, _ = Augmentation(**OFF, mixup=1.0)(Batch(images, torch.full((64,), 7)), classes=8)
     assert targets.shape == (64, 8)
 
 
@@ -175,7 +176,7 @@ def test_degrades_some_faces_each_by_its_own_draw(labels):
     torch.manual_seed(0)
     face = torch.randint(0, 256, (1, 1, 48, 48), dtype=torch.uint8)
     images = face.repeat(256, 1, 1, 1)
-    changed, _ = Augmentation(**OFF, degrade=0.25)(images, labels.repeat(4))
+    changed, *_ = Augmentation(**OFF, degrade=0.25)(Batch(images, labels.repeat(4)))
     assert (changed.dtype, changed.shape) == (torch.uint8, images.shape)
     touched = (changed != face).flatten(1).any(dim=1)
     assert 0.17 < touched.float().mean() < 0.33
@@ -186,12 +187,12 @@ def test_degrades_some_faces_each_by_its_own_draw(labels):
 def test_degrading_keeps_what_is_smooth_and_loses_detail(images, labels):
     """A smooth picture stays itself up to the compression; a fine pattern becomes flat."""
     torch.manual_seed(0)
-    smooth, _ = Augmentation(**OFF, degrade=1.0)(images, labels)
+    smooth, *_ = Augmentation(**OFF, degrade=1.0)(Batch(images, labels))
     difference = smooth.float() - images.float()
     assert difference.mean().abs() < 2
     assert difference.abs().mean() < 8
     fine = (torch.arange(48) % 2 * 255).to(torch.uint8).expand(64, 1, 48, 48).contiguous()
-    assert Augmentation(**OFF, degrade=1.0)(fine, labels)[0].float().std() < 0.4 * fine.float().std()
+    assert Augmentation(**OFF, degrade=1.0)(Batch(fine, labels))[0].float().std() < 0.4 * fine.float().std()
 
 
 def test_shrinks_to_12_to_32_pixels(images):

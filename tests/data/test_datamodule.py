@@ -12,7 +12,8 @@ from fer_lightning.data.datamodule import (
     FolderDataModule,
     SampleDataModule,
 )
-from fer_lightning.data.faces import UNKNOWN, Faces
+from fer_lightning.data.faces import Faces
+from fer_lightning.data.loaders import Batch
 from fer_lightning.errors import FerError
 from tests.helpers import csv_text
 
@@ -20,8 +21,8 @@ from tests.helpers import csv_text
 class Invert(nn.Module):
     """An augmentation whose effect is certain."""
 
-    def forward(self, images, labels, classes):
-        return 255 - images, labels
+    def forward(self, batch, classes):
+        return batch._replace(images=255 - batch.images)
 
 
 class FakeTrainer:
@@ -46,7 +47,7 @@ def datamodule(folder):
 
 
 def test_batches_are_raw_uint8(datamodule, faces):
-    images, labels = next(iter(datamodule.val_dataloader()))
+    images, labels, _ = next(iter(datamodule.val_dataloader()))
     assert (images.dtype, images.shape, labels.dtype) == (torch.uint8, (4, 1, 48, 48), torch.int64)
     rows = faces.rows_of("PublicTest")[:4]
     np.testing.assert_array_equal(images[:, 0], faces.pixels[rows])
@@ -54,7 +55,7 @@ def test_batches_are_raw_uint8(datamodule, faces):
 
 
 def test_dataset_gives_single_examples_too(faces):
-    image, label = FaceDataset(faces, np.array([5, 2]))[1]
+    image, label, _ = FaceDataset(faces, np.array([5, 2]))[1]
     assert image.shape == (1, 48, 48)
     assert label == faces.labels[2]
 
@@ -62,7 +63,7 @@ def test_dataset_gives_single_examples_too(faces):
 def test_training_order_is_shuffled_complete_and_seeded(datamodule, faces):
     def order(seed: int) -> list[int]:
         datamodule.shuffle_seed = seed
-        return [int(label) for _, labels in datamodule.train_dataloader() for label in labels]
+        return [int(label) for batch in datamodule.train_dataloader() for label in batch.labels]
 
     assert sorted(order(0)) == sorted(faces.labels[faces.rows_of("Training")])
     assert order(0) == order(0)
@@ -70,7 +71,7 @@ def test_training_order_is_shuffled_complete_and_seeded(datamodule, faces):
 
 
 def test_augments_while_training_in_phases_that_ask_for_it(datamodule):
-    batch = (torch.zeros(2, 1, 48, 48, dtype=torch.uint8), torch.zeros(2))
+    batch = Batch(torch.zeros(2, 1, 48, 48, dtype=torch.uint8), torch.zeros(2))
     brightness = {}
     for augment in (False, True):
         for training in (False, True):
@@ -120,7 +121,7 @@ def test_official_split_of_a_file_without_usage(tmp_path, faces):
     datamodule.setup()
     assert (len(datamodule.rows("train")), len(datamodule.rows("val"))) == (28, 7)
     with pytest.raises(FerError, match=r"leaves no test rows with data\.split=random"):
-        datamodule.test_dataloader()
+        datamodule.rows("test")
 
 
 def test_a_usage_that_does_not_occur_is_missed_only_when_asked_for(tmp_path, faces):
@@ -133,16 +134,6 @@ def test_a_usage_that_does_not_occur_is_missed_only_when_asked_for(tmp_path, fac
     assert len(datamodule.rows("val")) == 7
     with pytest.raises(FerError, match="has no PrivateTest rows, so there is no test split"):
         datamodule.rows("test")
-
-
-def test_unlabelled_test_csv_is_for_prediction(folder, faces):
-    datamodule = FER2013DataModule(dir=str(folder))
-    with pytest.raises(FerError, match=r"no test\.csv"):
-        datamodule.predict_dataloader()
-    (folder / "test.csv").write_text(csv_text(faces, ("pixels",)))
-    images, labels = next(iter(datamodule.predict_dataloader()))
-    np.testing.assert_array_equal(images[:, 0], faces.pixels)
-    assert set(labels.tolist()) == {UNKNOWN}
 
 
 @pytest.mark.parametrize("wrong", [{"split": "oficial"}, {"val_fraction": 0.0}, {"val_fraction": 1.5}])
@@ -166,11 +157,12 @@ def test_votes_go_with_the_labels_in_training_only(folder, faces):
     (folder / ferplus.VOTES_FILE).write_text("\n".join([",".join(ferplus.COLUMNS), *lines]) + "\n")
     datamodule = FER2013DataModule(dir=str(folder), batch_size=8, votes=True)
     datamodule.setup()
-    _, targets = next(iter(datamodule.train_dataloader()))
-    assert (targets.dtype, targets.shape) == (torch.float32, (8, 15))
-    assert targets[:, :7].sum(dim=1).tolist() == [1] * 8
-    assert (targets[:, 7:].argmax(dim=1) == 3).all()
-    assert next(iter(datamodule.val_dataloader()))[1].dtype == torch.int64
+    _, labels, shares = next(iter(datamodule.train_dataloader()))
+    assert labels.sum(dim=1).tolist() == [1] * 8
+    assert (shares.dtype, shares.shape) == (torch.float32, (8, 8))
+    assert (shares.argmax(dim=1) == 3).all()
+    validation = next(iter(datamodule.val_dataloader()))
+    assert (validation.labels.dtype, validation.votes) == (torch.int64, None)
 
 
 def test_votes_need_their_file(folder):
@@ -195,7 +187,7 @@ def test_ferplus_has_eight_classes(folder, faces):
     soft = FERPlusDataModule(dir=str(folder), target="soft")
     soft.setup()
     assert soft.rows("train").tolist() == [row for row in training if row != 6]
-    _, targets = next(iter(soft.train_dataloader()))
+    targets = next(iter(soft.train_dataloader())).labels
     assert targets.shape[1] == 8
     torch.testing.assert_close(targets.sum(dim=1), torch.ones(len(targets)))
 
@@ -217,7 +209,7 @@ def test_resident_batches_are_the_same(folder):
         datamodule = FER2013DataModule(dir=str(folder), batch_size=8, resident=resident)
         datamodule.setup()
         loaded = [datamodule.on_after_batch_transfer(batch, 0) for batch in datamodule.train_dataloader()]
-        batches.append([torch.cat(parts) for parts in zip(*loaded, strict=True)])
+        batches.append([torch.cat([batch[part] for batch in loaded]) for part in (0, 1)])
     assert all(torch.equal(*pair) for pair in zip(*batches, strict=True))
     assert batches[0][0].dtype == batches[1][0].dtype == torch.uint8
 

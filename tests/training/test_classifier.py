@@ -6,6 +6,7 @@ import torch
 from hydra.utils import instantiate
 from torch import nn
 
+from fer_lightning.data.loaders import Batch
 from fer_lightning.errors import FerError
 from fer_lightning.training.classifier import ExpressionClassifier
 from fer_lightning.training.distillation import Distillation
@@ -66,10 +67,10 @@ def test_class_weights_change_the_training_loss_only(cfg):
     weighted.load_state_dict(plain.state_dict())
     images, labels = random_batch(8)
     plain.eval()
-    loss, logits = weighted.eval()._loss(images, labels)
+    loss, logits = weighted.eval()._loss(Batch(images, labels))
     expected = nn.functional.cross_entropy(logits, labels, weight=torch.tensor([5.0, 1, 1, 1, 1, 1, 1]))
     torch.testing.assert_close(loss, expected)
-    assert loss != plain._loss(images, labels)[0]
+    assert loss != plain._loss(Batch(images, labels))[0]
     assert "class_weights" not in weighted.state_dict()
 
 
@@ -81,7 +82,7 @@ def test_overfits_one_batch(compose):
     images, labels = random_batch(21)
     for _ in range(80):
         optimizer.zero_grad()
-        loss, _ = module._loss(images, labels)
+        loss, _ = module._loss(Batch(images, labels))
         loss.backward()
         optimizer.step()
     assert (module(images).argmax(dim=1) == labels).all()
@@ -101,7 +102,7 @@ def test_weight_decay_can_leave_vectors_alone(compose):
 def test_label_smoothing_is_for_training_only(cfg):
     module = build(cfg, label_smoothing=0.2).eval()
     images, labels = random_batch(8)
-    loss, logits = module._loss(images, labels)
+    loss, logits = module._loss(Batch(images, labels))
     torch.testing.assert_close(loss, nn.functional.cross_entropy(logits, labels, label_smoothing=0.2))
 
 
@@ -111,10 +112,10 @@ def test_votes_have_a_dense_layer_of_their_own(cfg):
     images, labels = random_batch(4)
     classes = nn.functional.one_hot(labels, 7).float()
     votes = torch.zeros(4, 8)
-    without, logits = module._loss(images, torch.cat([classes, votes], dim=1))
+    without, logits = module._loss(Batch(images, classes, votes))
     torch.testing.assert_close(without, nn.functional.cross_entropy(logits, labels))
     votes[1, 7] = 1.0
-    with_one, _ = module._loss(images, torch.cat([classes, votes], dim=1))
+    with_one, _ = module._loss(Batch(images, classes, votes))
     features = nn.Sequential(*list(module.network)[:-1])(images / 255)
     log_shares = module.vote_head(features).log_softmax(dim=1)
     torch.testing.assert_close(with_one - without, -0.5 * log_shares[1, 7] / 4)
@@ -128,7 +129,7 @@ def test_a_teacher_is_neither_trained_nor_saved(cfg):
     assert not [name for name in module.state_dict() if not name.startswith("network.")]
     module.network.load_state_dict(teacher.state_dict())
     images, labels = random_batch(4)
-    loss, _ = module._loss(images, labels)
+    loss, _ = module._loss(Batch(images, labels))
     torch.testing.assert_close(loss, torch.tensor(0.0))  # it answers as its teacher does
 
 
@@ -144,4 +145,6 @@ def test_compiled_training_steps_compute_the_same(cfg):
     compiled = build(cfg, compile="default").eval()
     compiled.load_state_dict(plain.state_dict())
     images, labels = random_batch(4)
-    torch.testing.assert_close(compiled._loss(images, labels), plain._loss(images, labels), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(
+        compiled._loss(Batch(images, labels)), plain._loss(Batch(images, labels)), atol=1e-5, rtol=1e-5
+    )

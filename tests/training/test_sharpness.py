@@ -4,8 +4,9 @@ import lightning as L
 import pytest
 import torch
 from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader
 
+from fer_lightning.data.loaders import Batch
 from fer_lightning.errors import FerError
 from fer_lightning.models.checkpoint import read
 from fer_lightning.training.callbacks.history import History
@@ -74,7 +75,7 @@ def test_a_step_is_that_of_the_paper():
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    trainer.fit(module, DataLoader(TensorDataset(images, labels), batch_size=14))
+    trainer.fit(module, DataLoader([Batch(images, labels)], batch_size=None))
     for name, value in network.named_parameters():
         torch.testing.assert_close(value.detach(), expected[name], atol=1e-5, rtol=1e-4)
         assert name != "1.weight" or not torch.allclose(value, start[name] - 0.1 * first[0], atol=1e-4)

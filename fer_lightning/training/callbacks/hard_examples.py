@@ -66,7 +66,7 @@ def mine(trainer: L.Trainer, pl_module: L.LightningModule, datamodule: FER2013Da
     was_training = pl_module.training
     pl_module.eval()
     start = 0
-    for images, labels in datamodule.loader(rows[share]):
+    for images, labels, _ in datamodule.loader(rows[share]):
         with trainer.precision_plugin.forward_context():
             logits = pl_module(images.to(pl_module.device))
         missed = logits.argmax(dim=1) != labels.to(pl_module.device)

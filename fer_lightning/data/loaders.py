@@ -1,0 +1,122 @@
+"""Batches of faces, gathered with one indexing operation, in an order that a resumed run repeats."""
+
+import itertools
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, DistributedSampler
+
+from fer_lightning.data.faces import Faces
+
+
+class Batch(NamedTuple):
+    """Some faces and what is known of them.
+
+    Attributes:
+        images: uint8 [B, 1, 48, 48]; float32 of the same range once an augmentation has mixed them.
+        labels: int64 [B], or in training also float32 [B, classes], probabilities.
+        votes: float32 [B, 8], FER+'s votes as shares, zeros where there are none; None without votes.
+    """
+
+    images: Tensor
+    labels: Tensor
+    votes: Tensor | None = None
+
+
+class Targets(NamedTuple):
+    """What is learnt of every row in place of its label.
+
+    Attributes:
+        labels: float32 [N, classes], probabilities; None for the labels themselves.
+        votes: float32 [N, 8]; None without votes.
+    """
+
+    labels: np.ndarray | None = None
+    votes: np.ndarray | None = None
+
+
+LABELS_ALONE = Targets()
+
+
+class FaceDataset(Dataset[Batch]):
+    """Some rows of ``Faces``, gathered a batch at a time, so that no Python runs for each image.
+
+    Args:
+        faces: all rows.
+        rows: int64, the indices of those that the dataset holds.
+        targets: of all rows of ``faces``.
+    """
+
+    def __init__(self, faces: Faces, rows: np.ndarray, targets: Targets = LABELS_ALONE) -> None:
+        self.faces = faces
+        self.rows = rows
+        self.targets = targets
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, position: int) -> Batch:
+        images, labels, votes = self.__getitems__([position])
+        return Batch(images[0], labels[0], None if votes is None else votes[0])
+
+    def __getitems__(self, positions: list[int]) -> Batch:
+        """DataLoader calls this, where it exists, with the indices of a whole batch."""
+        rows = self.rows[positions]
+        images = torch.from_numpy(self.faces.pixels[rows]).unsqueeze(1)
+        soft, votes = self.targets
+        labels = torch.from_numpy(self.faces.labels[rows]).long() if soft is None else torch.from_numpy(soft[rows])
+        return Batch(images, labels, None if votes is None else torch.from_numpy(votes[rows]))
+
+
+class RowDataset(Dataset[Tensor]):
+    """Row indices, int64, in place of their images, which are on the device already."""
+
+    def __init__(self, rows: np.ndarray) -> None:
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, position: int) -> Tensor:
+        return self.__getitems__([position])[0]
+
+    def __getitems__(self, positions: list[int]) -> Tensor:
+        return torch.from_numpy(self.rows[positions])
+
+
+class EpochOrder(DistributedSampler[Any]):
+    """Of the examples; ``start`` of them are passed over, once."""
+
+    start = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        first, self.start = self.start, 0
+        return itertools.islice(super().__iter__(), first, None)
+
+
+class ResumableLoader(DataLoader[Batch]):
+    """A loader whose state, which Lightning keeps in checkpoints, says how many batches of an epoch it has given."""
+
+    _given = _passed_over = 0
+
+    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
+        self._given, self._passed_over = self._passed_over, 0
+        if isinstance(self.sampler, EpochOrder) and self.batch_size is not None:
+            self.sampler.start = self._given * self.batch_size
+        for batch in super().__iter__():
+            self._given += 1
+            yield batch
+
+    def state_dict(self) -> dict[str, int]:
+        return {"batches": self._given % len(self)}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        self._passed_over = state["batches"]
+
+
+def as_it_is(batch: Any) -> Any:
+    """The datasets have collated the batch already."""
+    return batch
