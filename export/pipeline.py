@@ -10,8 +10,8 @@ from omegaconf import DictConfig, ListConfig
 from torch import nn
 
 from fer_lightning.errors import FerError
-from fer_lightning.evaluate import adopt_split
 from fer_lightning.models import checkpoint
+from fer_lightning.training.evaluator import adopt_split
 from fer_lightning.utils import files
 
 from .missing_packages import explaining_missing_packages
