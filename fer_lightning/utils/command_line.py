@@ -6,7 +6,8 @@ import importlib.util
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from fer_lightning.errors import FerError, exit_on_user_error
@@ -23,7 +24,14 @@ _REQUIRED = {
 }
 
 
-def hydra_command(name: str, task: str, *, extra: str, needs: Sequence[str] = ()) -> Callable[[], None]:
+def hydra_command(
+    name: str,
+    task: str,
+    *,
+    extra: str,
+    needs: Sequence[str] = (),
+    resolvers: Mapping[str, Callable[..., Any]] = MappingProxyType({}),
+) -> Callable[[], None]:
     """The ``main`` of a command that composes a configuration.
 
     Args:
@@ -31,6 +39,7 @@ def hydra_command(name: str, task: str, *, extra: str, needs: Sequence[str] = ()
         task: the module whose ``run(cfg)`` does the work, imported once the configuration is composed.
         extra: the optional dependencies of this package that the command needs.
         needs: the packages among them that are looked for at the start, before Hydra makes an output directory.
+        resolvers: what the config file calls as ``${name:...}``, once for each argument.
     """
 
     def main() -> None:
@@ -41,17 +50,21 @@ def hydra_command(name: str, task: str, *, extra: str, needs: Sequence[str] = ()
             for package in needs:
                 if importlib.util.find_spec(package) is None:
                     raise _missing(name, package, extra)
-            _run_hydra(name, task, extra)
+            _run_hydra(name, task, extra, resolvers)
 
     return main
 
 
-def _run_hydra(name: str, task: str, extra: str) -> None:
+def _run_hydra(name: str, task: str, extra: str, resolvers: Mapping[str, Callable[..., Any]]) -> None:
     # else Hydra reports the errors itself, over several lines
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     import hydra
     from hydra.errors import HydraException, InstantiationException
     from omegaconf import OmegaConf
+
+    for resolver, call in resolvers.items():
+        # use_cache, because each call would read the clock anew
+        OmegaConf.register_new_resolver(resolver, call, use_cache=True, replace=True)
 
     def run(cfg: "DictConfig") -> Any:
         missing = sorted(OmegaConf.missing_keys(cfg))
@@ -102,7 +115,7 @@ def _composition_mistake(error: "HydraException", name: str) -> str:
         if group in ("hydra/launcher", "hydra/sweeper"):
             return f"there is no {group}={given}; more of them come with pip install 'fer_lightning[sweep]'"
         return f"there is no {group}={given}; choose one of {', '.join(options)}"
-    return text
+    return text.partition(" See https://")[0]
 
 
 def argument_parser(prog: str, purpose: str, examples: Sequence[str]) -> argparse.ArgumentParser:
