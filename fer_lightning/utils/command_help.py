@@ -127,7 +127,7 @@ def help_text(name: str, words: Sequence[str]) -> str:
     own = config.keys
     parts = [
         f"usage: fer-{name} [KEY=VALUE ...]",
-        _filled(config.purpose),
+        filled(config.purpose),
         "\n".join(["examples:", *(f"  {example}" for example in config.examples)]),
         _section("keys:", own),
     ]
@@ -144,7 +144,7 @@ def help_text(name: str, words: Sequence[str]) -> str:
         keys = [Key(f"{group}.{key.name}", key.value, key.comment) for key in file.keys]
         parts.append(_section(f"{group}={choice}: {file.purpose}", [key for key in keys if key.name not in known]))
     parts.append(
-        _filled(
+        filled(
             "--cfg job prints the resulting configuration and runs nothing; -m runs once for each value in KEY=A,B,C."
         )
     )
@@ -152,7 +152,7 @@ def help_text(name: str, words: Sequence[str]) -> str:
 
 
 def _section(title: str, keys: Sequence[Key]) -> str:
-    return "\n".join([_filled(title), *(line for key in keys for line in _described(key))])
+    return "\n".join([filled(title), *(line for key in keys for line in _described(key))])
 
 
 def _described(key: Key) -> Iterator[str]:
@@ -177,7 +177,8 @@ def _configs() -> Traversable:
     return resources.files("fer_lightning.conf")
 
 
-def _filled(text: str) -> str:
+def filled(text: str) -> str:
+    """``text`` in lines that fit the terminal."""
     return textwrap.fill(text, _width(), break_on_hyphens=False, break_long_words=False)
 
 

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from fer_lightning.errors import FerError, exit_on_user_error
-from fer_lightning.utils.command_help import help_text
+from fer_lightning.utils.command_help import filled, help_text
 
 if TYPE_CHECKING:
     from hydra.errors import HydraException
@@ -122,7 +122,7 @@ def argument_parser(prog: str, purpose: str, examples: Sequence[str]) -> argpars
     """The parser of a command that takes files: its help ends with the examples."""
     return argparse.ArgumentParser(
         prog=prog,
-        description=purpose,
+        description=filled(purpose),
         epilog="\n".join(["examples:", *(f"  {example}" for example in examples)]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
