@@ -15,7 +15,7 @@ from omegaconf import DictConfig, ListConfig
 
 from fer_lightning.commands import sweep
 from fer_lightning.errors import FerError
-from fer_lightning.training import run_config
+from fer_lightning.training import precision, run_config
 from fer_lightning.training.distributed import is_first, is_launched_from_outside, is_requeued
 from fer_lightning.training.ensemble_runner import train_ensemble
 from fer_lightning.training.runner import train
@@ -97,6 +97,7 @@ def _main(cfg: DictConfig) -> float:
             if given:
                 cfg.data.dir = moved_to
         elif is_first():
+            precision.settle(cfg.trainer)  # a resumed run keeps it, whatever would be measured then
             run_config.save(cfg, hydra_config.runtime.choices, run_dir)
         run = train if cfg.members == 1 else train_ensemble
         try:

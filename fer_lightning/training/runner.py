@@ -13,6 +13,7 @@ from fer_lightning.data.datamodule import FER2013DataModule
 from fer_lightning.errors import FerError
 from fer_lightning.models import checkpoint
 from fer_lightning.reporting import face_sheets, plots, tables
+from fer_lightning.training import precision
 from fer_lightning.training.classifier import ExpressionClassifier
 from fer_lightning.training.conclusion import log_conclusion
 from fer_lightning.training.distillation import Distillation
@@ -52,6 +53,7 @@ def train(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
         raise FerError(f"seed={cfg.seed} is no whole number of at least 0")
     if cfg.select not in ("best", "last"):
         raise FerError(f"select={cfg.select} is neither best nor last")
+    precision.settle(cfg.trainer)
     L.seed_everything(cfg.seed, verbose=False)
     datamodule: FER2013DataModule = instantiate(cfg.data, augment=instantiate(cfg.augment), votes=cfg.vote_weight > 0)
     datamodule.setup()

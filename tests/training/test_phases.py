@@ -2,11 +2,9 @@ import inspect
 
 import lightning as L
 import pytest
-import torch
 from omegaconf import OmegaConf
 
 from fer_lightning.errors import FerError
-from fer_lightning.training import phases
 from fer_lightning.training.phases import Phase, parse_phases
 
 
@@ -66,12 +64,3 @@ def test_every_argument_of_the_trainer_is_a_key(compose):
     given = {"callbacks", "logger", "default_root_dir"}  # a phase's own
     arguments = set(inspect.signature(L.Trainer).parameters) - given
     assert set(compose("train").trainer) == arguments
-
-
-@pytest.mark.parametrize(
-    ("capabilities", "precision"),
-    [({"avx512_bf16": True}, "bf16-mixed"), ({"amx_bf16": True}, "bf16-mixed"), ({"avx512_f": True}, "32-true")],
-)
-def test_precision_follows_the_processor(monkeypatch, capabilities, precision):
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
-    assert phases.best_precision("cpu") == precision
