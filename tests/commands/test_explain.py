@@ -9,6 +9,8 @@ from fer_lightning.models.attribution import heat
 from fer_lightning.models.networks import PhoneCNN
 from tests.helpers import assert_one_sentence, csv_text, run_command
 
+pytestmark = pytest.mark.slow
+
 
 def test_heat_lies_where_the_answer_comes_from():
     """A network whose class 0 is the brightness of the picture's left, and class 1 of its right."""

@@ -15,6 +15,8 @@ from fer_lightning.errors import FerError
 from fer_lightning.utils import files
 from tests.helpers import SHRUNK, run_command
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory):
