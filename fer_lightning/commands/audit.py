@@ -13,9 +13,9 @@ from rich.console import Console
 from rich.table import Table
 
 from fer_lightning.constants import LABELS
-from fer_lightning.data import fer2013, ferplus
+from fer_lightning.data import cache, ferplus, kaggle_csv
 from fer_lightning.data.audit import Finding, examine
-from fer_lightning.data.fer2013 import UNKNOWN, USAGES, Faces
+from fer_lightning.data.faces import UNKNOWN, USAGES, Faces, occurs_in
 from fer_lightning.reporting import face_sheets
 from fer_lightning.utils import files
 from fer_lightning.utils.quiet import quiet_libraries
@@ -84,14 +84,14 @@ def print_leaks(faces: Faces) -> None:
     for usage in USAGES[1:]:
         rows = faces.rows_of(usage)
         if len(rows):
-            count = int(fer2013.occurs_in(faces.pixels[rows], training).sum())
+            count = int(occurs_in(faces.pixels[rows], training).sum())
             log.info("%d of %d %s rows are pixel for pixel in Training", count, len(rows), usage)
 
 
 def run(cfg: DictConfig) -> None:
     quiet_libraries()
     folder, out = Path(cfg.data.dir), Path(HydraConfig.get().runtime.output_dir)
-    faces = fer2013.load(fer2013.find_training_file(folder))
+    faces = cache.load(kaggle_csv.find_training_file(folder))
     has_votes = ferplus.has_votes(folder)
     findings = examine(faces, ferplus.read_votes_of(faces, folder) if has_votes else None)
     write(findings, faces, out)

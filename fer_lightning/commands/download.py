@@ -9,7 +9,7 @@ from typing import Any
 import requests
 from omegaconf import DictConfig
 
-from fer_lightning.data import fer2013
+from fer_lightning.data import cache, kaggle_csv
 from fer_lightning.errors import FerError
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ def download(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with _explained():
         offered = [file.name for file in api.competition_list_files(COMPETITION).files]
-        wanted = [name for name in (*fer2013.TRAINING_FILES, fer2013.TEST_FILE) if _is_offered(name, offered)]
+        wanted = [name for name in (*kaggle_csv.TRAINING_FILES, kaggle_csv.TEST_FILE) if _is_offered(name, offered)]
         if not wanted:
             raise FerError(f"the competition offers none of our files, only {', '.join(offered) or 'nothing'}")
         for name in wanted:
@@ -50,11 +50,11 @@ def _is_offered(name: str, offered: list[str]) -> str | None:
 
 
 def _check(folder: Path, name: str) -> None:
-    path = fer2013.find_file(folder, name)
+    path = kaggle_csv.find_file(folder, name)
     if path is None:
         raise FerError(f"{name} did not arrive in {folder}")
     try:
-        faces = fer2013.load(path)
+        faces = cache.load(path)
     except FerError as error:
         raise FerError(f"{path} arrived damaged; delete it and download again: {error}") from error
     print(f"{path}: {len(faces):,} faces, whole")

@@ -322,3 +322,10 @@ def check_trainer(config: DictConfig) -> None:
         raise FerError(f"trainer.max_epochs={cap} is no whole number of at least 1; null leaves the phases' own")
     if config.limit_val_batches == 0:
         raise FerError("trainer.limit_val_batches=0 leaves no val_accuracy, which phases are steered by")
+
+
+def check_callbacks(config: DictConfig) -> None:
+    """Raises FerError or InstantiationException if the callbacks group has what its callbacks do not take."""
+    for callback in config.values():
+        if callback is not None:
+            instantiate(callback)

@@ -23,6 +23,7 @@ from fer_lightning.training.phases import (
     PhaseResult,
     Weights,
     carried_checkpoint,
+    check_callbacks,
     check_trainer,
     checkpoint_path,
     make_logger,
@@ -31,6 +32,7 @@ from fer_lightning.training.phases import (
     run_phases,
 )
 from fer_lightning.training.run_config import plain
+from fer_lightning.training.sharpness import SharpnessAware
 from fer_lightning.utils import files
 
 log = logging.getLogger(__name__)
@@ -49,18 +51,19 @@ def train(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
     # mistakes here should not wait for the data
     phases = parse_phases(cfg.phases)
     check_trainer(cfg.trainer)
+    check_callbacks(cfg.callbacks)
     if not isinstance(cfg.seed, int) or cfg.seed < 0:
         raise FerError(f"seed={cfg.seed} is no whole number of at least 0")
     if cfg.select not in ("best", "last"):
         raise FerError(f"select={cfg.select} is neither best nor last")
+    start, sam = _start(cfg), _sam(cfg)
     precision.settle(cfg.trainer)
     L.seed_everything(cfg.seed, verbose=False)
     datamodule: FER2013DataModule = instantiate(cfg.data, augment=instantiate(cfg.augment), votes=cfg.vote_weight > 0)
     datamodule.setup()
     network = instantiate(cfg.model, num_classes=len(datamodule.class_names))
-    if cfg.init is not None:
-        start = checkpoint.path_of(cfg.init, "init")
-        checkpoint.load_weights(network, checkpoint.read(start), start)
+    if start is not None:
+        checkpoint.load_weights(network, *start)
     module = ExpressionClassifier(
         network,
         optimizer=instantiate(cfg.optimizer),
@@ -71,6 +74,7 @@ def train(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
         compile=cfg.compile,
         vote_weight=cfg.vote_weight,
         distillation=_distillation(cfg, len(datamodule.class_names)),
+        sam=sam,
         class_names=datamodule.class_names,
         settings=_provenance(cfg, datamodule),
     )
@@ -101,6 +105,25 @@ def phase_entry(result: PhaseResult) -> dict[str, Any]:
         "images_per_second": round(sum(rates) / len(rates), 1) if rates else None,
         "history": result.history,
     }
+
+
+def _start(cfg: DictConfig) -> tuple[dict[str, Any], Path] | None:
+    """The content of the checkpoint that training starts from and its path; None without ``init=``."""
+    if cfg.init_weights not in ("averaged", "raw"):
+        raise FerError(f"init_weights must be averaged or raw, got {cfg.init_weights!r}")
+    if cfg.init is None:
+        return None
+    path = checkpoint.path_of(cfg.init, "init")
+    content = checkpoint.read(path)
+    return (checkpoint.with_raw_weights(content, path) if cfg.init_weights == "raw" else content), path
+
+
+def _sam(cfg: DictConfig) -> SharpnessAware | None:
+    if cfg.sam.last_epochs == 0:
+        return None
+    if cfg.trainer.accumulate_grad_batches != 1:
+        raise FerError("sam needs trainer.accumulate_grad_batches=1: each of its steps is of one batch")
+    return SharpnessAware(**plain(cfg.sam))
 
 
 def _distillation(cfg: DictConfig, classes: int) -> Distillation | None:

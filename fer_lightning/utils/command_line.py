@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # what to give for the keys that have no default
 _REQUIRED = {
     "ckpt": "name a checkpoint: ckpt=pretrained or ckpt=PATH",
+    "out": "name the file to write: out=PATH",
     "data.dir": "name the folder with the data: data.dir=DIR",
 }
 

@@ -14,7 +14,7 @@ from fer_lightning.errors import FerError
 from fer_lightning.utils import command_line
 
 ROOT = Path(__file__).resolve().parents[2]
-COMPOSING = ("audit", "download", "evaluate", "explain", "export", "train")
+COMPOSING = ("audit", "download", "evaluate", "explain", "export", "soup", "train")
 OTHERS = ("export-verify", "predict", "release-weights", "report", "sweep")
 HEAVY = ("torch", "lightning", "hydra", "tensorflow", "matplotlib", "cv2")
 # calls entry points one after another in one process, as their scripts do, and prints what each of them did

@@ -12,7 +12,7 @@ from fer_lightning.data.datamodule import (
     FolderDataModule,
     SampleDataModule,
 )
-from fer_lightning.data.fer2013 import UNKNOWN, Faces
+from fer_lightning.data.faces import UNKNOWN, Faces
 from fer_lightning.errors import FerError
 from tests.helpers import csv_text
 
