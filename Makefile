@@ -1,9 +1,10 @@
-# make demo: the whole way on drawn faces.  make test: the tests.  make soak: a run that is cut off twenty times.
+# make demo: the whole pipeline on synthetic faces.  make test: all tests.  make test-fast: those that need no TensorFlow,
+# Node or mediapipe, build no wheel and train for seconds only.  make soak: a run that is interrupted twenty times.
 # Each sets everything up first.
 PYTHON := .venv/bin/python
 INSTALLED := .venv/.installed
 
-.PHONY: demo test soak lint types setup
+.PHONY: demo test test-fast soak lint types setup
 
 demo: $(INSTALLED)
 	rm -rf outputs/demo bundles/demo
@@ -17,6 +18,9 @@ demo: $(INSTALLED)
 test: $(INSTALLED)
 	$(PYTHON) -m pytest --numprocesses 2 --dist loadfile
 
+test-fast: $(INSTALLED)
+	$(PYTHON) -m pytest --numprocesses 2 --dist loadfile -m "not slow"
+
 soak: $(INSTALLED)
 	$(PYTHON) -m tests.soak
 
@@ -29,6 +33,6 @@ types: $(INSTALLED)
 
 setup: $(INSTALLED)
 
-$(INSTALLED): setup.sh pyproject.toml constraints.txt tests/javascript/package.json
+$(INSTALLED): setup.sh setup.py pyproject.toml constraints.txt tools/npm_files.json tests/javascript/package.json
 	@./setup.sh
 	@touch $@

@@ -36,6 +36,8 @@ if ! {
     elif grep -qiE 'NewConnectionError|NameResolutionError|ConnectTimeout|Network is unreachable|Temporary failure|ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|Connection broken|Read timed out' "$log"; then
         fail "the packages cannot be downloaded: there is no network, or it broke off; run the same command again"
     fi
+    changed=$(sed -n 's/^ *error: \(.* SHA-256 .*\)/\1/p' "$log" | head -n 1)
+    [ -z "$changed" ] || fail "$changed"
     tail -n 5 "$log" >&2
     fail "the dependencies could not be installed; all that was said is in $log"
 fi

@@ -1,18 +1,5 @@
 """The command ``python -m export``, or ``fer-export``."""
 
-import hydra
-from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
+from fer_lightning.utils.command_line import hydra_command
 
-from fer_lightning.errors import exit_on_user_error
-from fer_lightning.utils.quiet import quiet_libraries
-
-from .pipeline import check, export
-
-
-@hydra.main(version_base="1.3", config_path="pkg://fer_lightning.conf", config_name="export")
-def main(cfg: DictConfig) -> None:
-    quiet_libraries()
-    with exit_on_user_error():
-        check(cfg)
-        export(cfg, list(HydraConfig.get().overrides.task))
+main = hydra_command("export", "fer_lightning.export.task", extra="export", needs=("torch", "onnx"))

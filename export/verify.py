@@ -4,7 +4,6 @@ Each file's SHA-256, the golden answers by the runtimes that are installed, and 
 neither torch nor data.
 """
 
-import argparse
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from fer_lightning.errors import FerError, exit_on_user_error
+from fer_lightning.utils.command_line import argument_parser
 
 from .missing_packages import explaining_missing_packages
 
@@ -136,9 +136,14 @@ def _answer(path: Path, runtime: str, pixels: np.ndarray, expected: np.ndarray, 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m export.verify",
-        description="Check a bundle from nothing but its files: hashes, golden answers, the app's contract.",
+    parser = argument_parser(
+        "fer-export-verify",
+        "Check a bundle from nothing but its files: hashes, golden answers, the app's contract.",
+        [
+            "fer-export-verify bundles/mine",
+            "fer-export-verify fer_lightning/pretrained/bundle",
+            "fer-export-verify bundles/full --with-tensorflow",
+        ],
     )
     parser.add_argument("dir", type=Path, metavar="DIR", help="the bundle's folder, as python -m export wrote it")
     parser.add_argument(

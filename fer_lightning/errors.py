@@ -88,13 +88,15 @@ def _configuration_mistake(error: Exception) -> str | None:
             f"a process that loads data came to its end: {what}. Where memory is short, "
             "data.num_workers=0 needs the least; a run that was under way goes on with resume=RUN_DIR"
         )
+    lightning = sys.modules.get("lightning.fabric.utilities.exceptions")
+    if lightning is not None and isinstance(error, lightning.MisconfigurationException):
+        return f"the configuration is wrong: {str(error).strip().splitlines()[0]}"
     if "hydra" not in sys.modules:
         return None
     from hydra.errors import InstantiationException
-    from lightning.fabric.utilities.exceptions import MisconfigurationException
     from omegaconf.errors import OmegaConfBaseException
 
-    if isinstance(error, MisconfigurationException | OmegaConfBaseException):
+    if isinstance(error, OmegaConfBaseException):
         return f"the configuration is wrong: {str(error).strip().splitlines()[0]}"
     if isinstance(error, InstantiationException):
         if isinstance(error.__cause__, FerError):

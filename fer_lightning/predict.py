@@ -26,6 +26,7 @@ from fer_lightning.inference import images, video
 from fer_lightning.inference.annotate import annotate
 from fer_lightning.inference.images import open_picture
 from fer_lightning.inference.reader import ExpressionReader, Face
+from fer_lightning.utils.command_line import argument_parser
 from fer_lightning.utils.files import replacing
 from fer_lightning.utils.terminal import printable
 
@@ -56,13 +57,16 @@ def main() -> None:
 
 
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="fer-predict",
-        description="Finds the faces in pictures and videos and reads their expressions: " + ", ".join(LABELS) + ".",
-        epilog=(
-            "It exits with 1 where a file could not be read, after it has read the others. The expressions are what "
-            "people would call the face, not what anybody feels."
-        ),
+    parser = argument_parser(
+        "fer-predict",
+        "Find the faces in pictures and videos and read their expressions: " + ", ".join(LABELS) + ". If a file cannot "
+        "be read, the others are read all the same, and the exit status is 1. The expressions are what people would "
+        "call the face, not what anybody feels.",
+        [
+            "fer-predict photo.jpg",
+            "fer-predict photos/ 'more/*.png' --csv faces.csv --out annotated",
+            "fer-predict holiday.mp4 --out annotated",
+        ],
     )
     parser.add_argument(
         "paths",

@@ -1,23 +1,31 @@
 """python -m fer_lightning.release_weights CHECKPOINT: make a checkpoint the weights that ckpt=pretrained names."""
 
-import argparse
 from pathlib import Path
 
-from fer_lightning.errors import exit_on_user_error
-from fer_lightning.models import checkpoint
+from fer_lightning.errors import FerError, exit_on_user_error
+from fer_lightning.utils.command_line import argument_parser, import_task
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m fer_lightning.release_weights", description=__doc__)
+    parser = argument_parser(
+        "fer-release-weights",
+        "Make a checkpoint the weights that ckpt=pretrained names.",
+        [
+            "fer-release-weights outputs/train/RUN/checkpoints/best.ckpt",
+            "fer-release-weights best.ckpt --name pretrained-phone",
+            "fer-evaluate ckpt=pretrained data.dir=data",
+        ],
+    )
     parser.add_argument("checkpoint", type=Path, help="as a training run writes it to checkpoints/")
     parser.add_argument(
-        "--name",
-        choices=checkpoint.SHIPPED_WEIGHTS,
-        default=checkpoint.PRETRAINED,
-        help="which of the shipped weights it becomes (default %(default)s)",
+        "--name", default="pretrained", help="which of the shipped weights it becomes (default: %(default)s)"
     )
     arguments = parser.parse_args()
     with exit_on_user_error():
+        checkpoint = import_task("fer_lightning.models.checkpoint", "release-weights", "train")  # imports torch
+        if arguments.name not in checkpoint.SHIPPED_WEIGHTS:
+            names = ", ".join(checkpoint.SHIPPED_WEIGHTS)
+            raise FerError(f"--name must be one of {names}, got {arguments.name!r}")
         target = checkpoint.SHIPPED_WEIGHTS[arguments.name]
         checkpoint.write_safetensors(arguments.checkpoint, target)
         print(f"{target}: {target.stat().st_size / 1e6:.1f} MB")

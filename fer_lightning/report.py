@@ -1,11 +1,11 @@
 """python -m fer_lightning.report RUN_DIR: print the scores of a finished run."""
 
-import argparse
 import json
 from pathlib import Path
 
 from fer_lightning.errors import FerError, exit_on_user_error
 from fer_lightning.reporting.tables import print_phases, print_scores
+from fer_lightning.utils.command_line import argument_parser
 
 
 def print_run(run_dir: Path) -> None:
@@ -28,8 +28,14 @@ def print_run(run_dir: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m fer_lightning.report", description="Print the scores by phase of a finished run."
+    parser = argument_parser(
+        "fer-report",
+        "Print the scores by phase of a finished run.",
+        [
+            "fer-report outputs/train/2026-01-31_12-00-00",
+            "fer-train data.dir=data hydra.run.dir=outputs/mine && fer-report outputs/mine",
+            "fer-report outputs/mine > scores.txt",
+        ],
     )
     parser.add_argument("run_dir", type=Path, help="the run's directory, as hydra.run.dir named it")
     with exit_on_user_error():

@@ -1,199 +1,27 @@
 """python -m fer_lightning.sweep SWEEP_DIR: the runs of a sweep, ranked; also printed at a sweep's end."""
 
-import argparse
-import atexit
-import contextlib
-import csv
-import io
-import json
-import logging
-import math
-import shlex
-import sys
-import traceback
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import yaml
-from hydra.experimental.callback import Callback
-from omegaconf import DictConfig
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
-
-from fer_lightning.errors import FerError, exit_on_user_error, sentence
-from fer_lightning.utils import files
-
-log = logging.getLogger(__name__)
-
-ERROR_FILE = "error.txt"
-TABLE_FILE, PICTURE_FILE = "sweep.csv", "sweep.png"
-
-_LONG = 8  # characters of a number
-_FILE_WIDTH = 1000  # characters, of which no table is: nothing is cut where lines have no end
-
-
-def attempt(run: Callable[[], float], run_dir: Path) -> float | None:
-    """The score of one run of a sweep; None where it has none, so that the others go on.
-
-    Why it failed is in its error.txt. The score is not NaN, which Hydra's plugin for Optuna stumbles over, while it
-    takes None for a failed trial.
-    """
-    try:
-        score = run()
-        return None if math.isnan(score) else score
-    except Exception as error:
-        told = sentence(error)
-        reason = told or "".join(traceback.format_exception(error))
-        files.write_text(run_dir / ERROR_FILE, reason + "\n")
-        log.error("this run failed, the sweep goes on: %s", reason)
-        return None
-
-
-@dataclass(frozen=True)
-class Run:
-    """One run of a sweep.
-
-    Attributes:
-        folder: the run's.
-        overrides: the words of its command line.
-        accuracy: on the val split, 0..1; NaN where the run failed, diverged or is not done.
-        scores: see ``metrics.score``; empty where there are none.
-        error: why it failed; None where it did not.
-    """
-
-    folder: Path
-    overrides: list[str]
-    accuracy: float
-    scores: dict[str, Any]
-    error: str | None
-
-    @property
-    def values(self) -> dict[str, str]:
-        """What the words set, by key."""
-        return {key: value for key, _, value in (word.partition("=") for word in self.overrides)}
-
-
-def read_runs(folder: Path) -> list[Run]:
-    """The runs below ``folder``, the best first, those without a score last.
-
-    Raises:
-        FerError: there is none.
-    """
-    runs = [_read_run(path.parents[1]) for path in sorted(folder.rglob(".hydra/overrides.yaml"))]
-    if not runs:
-        raise FerError(f"{folder} holds no run of a sweep")
-    return sorted(runs, key=_rank)
-
-
-def _rank(run: Run) -> tuple[bool, float, float, str]:
-    """Accuracy first; where that is equal, the loss."""
-    return math.isnan(run.accuracy), -run.accuracy, run.scores.get("loss", math.inf), str(run.folder)
-
-
-def _read_run(folder: Path) -> Run:
-    overrides = [str(word) for word in yaml.safe_load((folder / ".hydra" / "overrides.yaml").read_text()) or []]
-    metrics, error = folder / "metrics.json", folder / ERROR_FILE
-    scores = json.loads(metrics.read_text()) if metrics.is_file() else {}
-    reason = error.read_text().strip() if error.is_file() else None
-    return Run(folder, overrides, float(scores.get("accuracy", math.nan)), scores, reason)
-
-
-def swept(runs: Sequence[Run]) -> list[str]:
-    """The keys whose values differ between the runs, in the order of the command line."""
-    keys = list(dict.fromkeys(key for run in runs for key in run.values))
-    return [key for key in keys if len({run.values.get(key) for run in runs}) > 1] or keys
-
-
-def _short(keys: Sequence[str]) -> list[str]:
-    """The last part of each key, where no other key ends on it too."""
-    lasts = [key.rpartition(".")[2] for key in keys]
-    return [last if lasts.count(last) == 1 else key for key, last in zip(keys, lasts, strict=True)]
-
-
-def _rounded(word: str) -> str:
-    """Numbers as a search draws them to four digits, whole numbers, short ones and words as they are."""
-    if len(word) <= _LONG or word.lstrip("-").isdigit():
-        return word
-    try:
-        return f"{float(word):.4g}"
-    except ValueError:
-        return word
-
-
-def conclude(folder: Path) -> None:
-    """Print the table of a sweep, write it as CSV, draw it, and say how to train the winner again.
-
-    Raises:
-        FerError: see ``read_runs``.
-    """
-    runs = read_runs(folder)
-    keys = swept(runs)
-    table = Table(title=f"{len(runs)} runs, by accuracy on the val split", box=SIMPLE_HEAD)
-    for column in ("", "run", *_short(keys)):
-        table.add_column(column, no_wrap=True)
-    for column in ("accuracy", "fresh", "val loss", "macro F1"):
-        table.add_column(column, justify="right", no_wrap=True)
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("rank", "run", *keys, "accuracy", "accuracy_fresh", "loss", "macro_f1", "error"))
-    chosen = [{key: run.values.get(key, "") for key in keys} for run in runs]
-    for rank, (run, values) in enumerate(zip(runs, chosen, strict=True), start=1):
-        name, words = str(run.folder.relative_to(folder)), list(values.values())
-        scores = [run.scores.get(key) for key in ("accuracy", "accuracy_fresh", "loss", "macro_f1")]
-        writer.writerow((rank, name, *words, *("" if score is None else score for score in scores), run.error or ""))
-        cells = ["-" if score is None else f"{score:.4f}" for score in scores]
-        if run.error is not None:
-            cells[0] = "failed"
-        table.add_row(str(rank), name, *map(_rounded, words), *cells)
-    files.write_text(folder / TABLE_FILE, text.getvalue())
-    Console(width=None if sys.stdout.isatty() else _FILE_WIDTH).print(table)
-    for run in runs:
-        if run.error is not None:
-            print(f"{run.folder} failed: {run.error.splitlines()[-1]}")
-    print(f"table: {folder / TABLE_FILE}")
-    from fer_lightning.reporting import plots  # which loads torch: Hydra makes the callback before anything else
-
-    picture = folder / PICTURE_FILE
-    plots.sweep(chosen, [run.accuracy for run in runs], picture)
-    print(f"picture: {picture}")
-    if not math.isnan(runs[0].accuracy):
-        print(f"the best again: {shlex.join(['python', '-m', 'fer_lightning.train', *runs[0].overrides])}")
-
-
-class RankedTable(Callback):
-    """Concludes a sweep when it ends, by Ctrl-C or an error of the sweeper too, upon which Hydra does not call."""
-
-    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        atexit.register(_conclude_cut_off, Path(config.hydra.sweep.dir))
-
-    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        from fer_lightning.training.distributed import is_first  # which loads Lightning: see above
-
-        atexit.unregister(_conclude_cut_off)
-        if is_first():
-            conclude(Path(config.hydra.sweep.dir))
-
-
-def _conclude_cut_off(folder: Path) -> None:
-    from fer_lightning.training.distributed import is_first
-
-    if is_first():
-        # not one run was begun, or the disk is full, which was said, or the user is in a hurry
-        with contextlib.suppress(FerError, OSError, KeyboardInterrupt):
-            conclude(folder)
+from fer_lightning.errors import exit_on_user_error
+from fer_lightning.utils.command_line import argument_parser
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m fer_lightning.sweep",
-        description="Rank the runs of a sweep, also of one that goes on still or was stopped.",
+    parser = argument_parser(
+        "fer-sweep",
+        "Rank the runs of a sweep, including one that still runs or was stopped.",
+        [
+            "fer-sweep outputs/multirun/2026-01-31_12-00-00",
+            "fer-train -m optimizer.lr=1e-3,3e-4 hydra.sweep.dir=outputs/lr && fer-sweep outputs/lr",
+            "column -s, -t outputs/lr/sweep.csv",
+        ],
     )
     parser.add_argument("sweep_dir", type=Path, metavar="SWEEP_DIR", help="the sweep's directory, as hydra.sweep.dir")
+    arguments = parser.parse_args()
+    from fer_lightning.commands import sweep  # which imports Hydra and matplotlib
+
     with exit_on_user_error():
-        conclude(parser.parse_args().sweep_dir)
+        sweep.conclude(arguments.sweep_dir)
 
 
 if __name__ == "__main__":

@@ -1,134 +1,28 @@
 """python -m fer_lightning.train: train the phases, evaluate before and after, draw."""
 
-import contextlib
-import logging
-import math
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-import hydra
-import torch
-from filelock import Timeout
-from hydra.conf import HydraConf
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
-from omegaconf import DictConfig, ListConfig, OmegaConf
-
-from fer_lightning import sweep
-from fer_lightning.errors import FerError, exit_on_user_error
-from fer_lightning.training import precision, run_config
-from fer_lightning.training.distributed import is_first, is_launched_from_outside, is_requeued
-from fer_lightning.training.ensemble_runner import train_ensemble
-from fer_lightning.training.runner import train
-from fer_lightning.utils import files
-from fer_lightning.utils.quiet import quiet_libraries
-
-log = logging.getLogger("fer_lightning.train")  # __name__ is __main__ here
+from fer_lightning.utils.command_line import hydra_command
 
 
 def _run_dir(resume: str | None) -> str:
+    """Where a run writes: a resumed one where it began."""
+    from fer_lightning.training.run_config import SETTINGS_FILE  # which imports Hydra
+
     # Hydra writes into it before we can say that resume= names no run
-    if resume and (Path(resume) / run_config.SETTINGS_FILE).is_file():
+    if resume and (Path(resume) / SETTINGS_FILE).is_file():
         return resume
     return f"outputs/train/{datetime.now():%Y-%m-%d_%H-%M-%S}"
 
 
-# a resumed run writes where it began; use_cache, because each call would read the clock anew
-OmegaConf.register_new_resolver("run_dir", _run_dir, use_cache=True)
-
-
-def _refuse_other_overrides() -> None:
-    allowed = ("resume=", "data.dir=")
-    others = [word for word in HydraConfig.get().overrides.task if not word.startswith(allowed)]
-    if others:
-        raise FerError(
-            f"resume goes on with the run's own settings; leave out {' '.join(others)} (data.dir may be given)"
-        )
-
-
-def _check_processes(cfg: DictConfig, hydra_config: HydraConf) -> None:
-    """Raises FerError where several processes of this command would not work on one run."""
-    if hydra_config.mode == RunMode.MULTIRUN and not is_launched_from_outside() and _wants_several(cfg.trainer):
-        raise FerError(
-            "a sweep cannot start several processes for each run, which would repeat the whole sweep: take "
-            "trainer.devices=1 and a launcher (hydra/launcher=joblib), or start the sweep with torchrun"
-        )
-    if is_launched_from_outside() and cfg.resume is None:
-        if hydra_config.runtime.choices["hydra/sweeper"] != "basic" and hydra_config.mode == RunMode.MULTIRUN:
-            raise FerError(
-                "a search cannot be started in several processes, each of which would draw other values: take "
-                "hydra/sweeper=basic and the values to try, or one process"
-            )
-        key = "hydra.sweep.dir" if hydra_config.mode == RunMode.MULTIRUN else "hydra.run.dir"
-        if not any(word.startswith(f"{key}=") for word in hydra_config.overrides.hydra):
-            raise FerError(f"name {key}=DIR, so that all processes work on the same files")
-
-
-def _wants_several(trainer: DictConfig) -> bool:
-    devices = trainer.devices
-    if devices in ("auto", -1, "-1"):
-        return trainer.accelerator in ("auto", "gpu", "cuda") and torch.cuda.device_count() > 1
-    return (len(devices) if isinstance(devices, ListConfig) else int(devices)) > 1
-
-
-@contextlib.contextmanager
-def _alone_in(run_dir: Path) -> Iterator[None]:
-    """Keep a second command out of a run's directory.
-
-    Raises:
-        FerError: another one works there.
-    """
-    if not is_first():  # the first process of this command has locked it for all
-        yield
-        return
-    try:
-        with files.locked(run_dir / "run", wait=0):
-            yield
-    except Timeout:
-        raise FerError(f"another process trains in {run_dir}; wait for its end, or stop it") from None
-
-
-def _main(cfg: DictConfig) -> float:
-    hydra_config = HydraConfig.get()
-    _check_processes(cfg, hydra_config)
-    run_dir = Path(hydra_config.runtime.output_dir if cfg.resume is None else cfg.resume).absolute()
-    if not is_first():
-        logging.disable(logging.WARNING)  # the first process says it
-    if cfg.resume is not None:
-        run_config.check_run(run_dir)  # before the lock makes the directory
-    with _alone_in(run_dir):
-        requeued = cfg.resume is None and is_requeued() and (run_dir / run_config.SETTINGS_FILE).is_file()
-        if requeued:
-            log.info("SLURM runs this job again: going on with %s", run_dir)
-        elif cfg.resume is not None:
-            _refuse_other_overrides()
-        if requeued or cfg.resume is not None:
-            moved_to = cfg.data.get("dir")
-            given = any(word.startswith("data.dir=") for word in hydra_config.overrides.task)
-            cfg = run_config.load(run_dir)
-            if given:
-                cfg.data.dir = moved_to
-        elif is_first():
-            precision.settle(cfg.trainer)  # a resumed run keeps it, whatever would be measured then
-            run_config.save(cfg, hydra_config.runtime.choices, run_dir)
-        run = train if cfg.members == 1 else train_ensemble
-        try:
-            return run(cfg, run_dir).get("accuracy", math.nan)
-        except KeyboardInterrupt as interrupt:
-            raise type(interrupt)(
-                str(interrupt) or f"stopped; go on with: python -m fer_lightning.train resume={run_dir}"
-            ) from None
-
-
-@hydra.main(version_base="1.3", config_path="pkg://fer_lightning.conf", config_name="train")
-def main(cfg: DictConfig) -> float | None:
-    quiet_libraries()
-    with exit_on_user_error():
-        if HydraConfig.get().mode == RunMode.MULTIRUN:
-            return sweep.attempt(lambda: _main(cfg), Path(HydraConfig.get().runtime.output_dir))
-        return _main(cfg)
-
+main = hydra_command(
+    "train",
+    "fer_lightning.commands.train",
+    extra="train",
+    needs=("torch", "lightning"),
+    resolvers={"run_dir": _run_dir},
+)
 
 if __name__ == "__main__":
     main()

@@ -27,6 +27,13 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow what needs a full export, and with it TensorFlow, or the real data."""
+    for item in items:
+        if {"bundle", "real_data"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture
 def compose() -> Callable[..., DictConfig]:
     """compose("train", "optimizer.lr=1"): a packaged config with overrides."""

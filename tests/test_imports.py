@@ -11,7 +11,7 @@ PACKAGE = Path(fer_lightning.__file__).parent
 EXPORT = PACKAGE.parent / "export"
 FOUNDATION = {"constants", "errors", "utils"}
 STATIONS = {"data", "models", "inference"}
-COMMANDS = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__", *FOUNDATION}
+COMMANDS = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__", *FOUNDATION} | {"commands"}
 # of each package, the others whose modules it may import when it is imported itself
 ALLOWED = {
     "constants": set(),

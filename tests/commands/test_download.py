@@ -112,7 +112,7 @@ def download(tmp_path):
         env |= {"HOME": str(home), "PYTHONPATH": str(Path(__file__).parents[2]), "XDG_CACHE_HOME": str(home / "cache")}
         if credentials:
             env |= {"KAGGLE_USERNAME": "someone", "KAGGLE_KEY": "0" * 32}
-        return run_command("tests.download_from_stand_in", f"data.dir={tmp_path}/data", cwd=tmp_path, env=env)
+        return run_command("tests.commands.download_from_stand_in", f"data.dir={tmp_path}/data", cwd=tmp_path, env=env)
 
     return run
 

@@ -7,6 +7,8 @@ import torch
 from fer_lightning.models.networks import ExpressionCNN
 from tests.helpers import assert_one_sentence, csv_text, run_command
 
+pytestmark = pytest.mark.slow
+
 MODEL = {"channels": [4, 4, 4, 4], "dense": [4]}
 
 

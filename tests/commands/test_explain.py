@@ -4,10 +4,12 @@ import torch
 from PIL import Image
 from torch import nn
 
-from fer_lightning.explain import choose
+from fer_lightning.commands.explain import choose
 from fer_lightning.models.attribution import heat
 from fer_lightning.models.networks import PhoneCNN
 from tests.helpers import assert_one_sentence, csv_text, run_command
+
+pytestmark = pytest.mark.slow
 
 
 def test_heat_lies_where_the_answer_comes_from():

@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import nn
 
+from fer_lightning.commands.soup import check, make_soup
 from fer_lightning.errors import FerError
 from fer_lightning.models import checkpoint
 from fer_lightning.models.networks import ExpressionCNN
-from fer_lightning.soup import check, make_soup
 from fer_lightning.training.weight_soup import average, estimate_batch_norm, greedy
 from tests.helpers import assert_one_sentence, run_command
 

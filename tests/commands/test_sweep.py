@@ -10,10 +10,12 @@ import optuna
 import pytest
 from PIL import Image
 
-from fer_lightning import sweep
+from fer_lightning.commands import sweep
 from fer_lightning.errors import FerError
 from fer_lightning.utils import files
 from tests.helpers import SHRUNK, run_command
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

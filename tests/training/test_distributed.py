@@ -12,6 +12,8 @@ from fer_lightning.errors import FerError
 from fer_lightning.models.checkpoint import load_network, read
 from tests.helpers import SHRUNK, assert_one_sentence, run_command
 
+pytestmark = pytest.mark.slow
+
 PHASES = ("+experiment=hard_mining", "phases.baseline.epochs=1", "phases.hard_examples.epochs=1")
 TWO = ("trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2")
 

@@ -19,6 +19,8 @@ from fer_lightning.utils import files
 from tests import soak
 from tests.helpers import SHRUNK, assert_one_sentence, run_command
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_killed_run_ends_with_the_weights_of_an_unbroken_one(tmp_path):
     assert len(soak.survive(tmp_path, kills=3, seed=1)) == 3

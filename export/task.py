@@ -1,0 +1,14 @@
+"""What ``fer-export`` does once its words are checked."""
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from fer_lightning.utils.quiet import quiet_libraries
+
+from .pipeline import check, export
+
+
+def run(cfg: DictConfig) -> None:
+    quiet_libraries()
+    check(cfg)
+    export(cfg, list(HydraConfig.get().overrides.task))

@@ -1,0 +1,76 @@
+"""Where the network looks, as heat on faces of each class."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from hydra.core.hydra_config import HydraConfig
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+from torch import nn
+
+from fer_lightning.data.datamodule import FER2013DataModule
+from fer_lightning.errors import FerError
+from fer_lightning.models import checkpoint
+from fer_lightning.models.attribution import heat
+from fer_lightning.models.networks import Scale
+from fer_lightning.reporting import face_sheets
+from fer_lightning.training.evaluator import adopt_split
+from fer_lightning.utils.quiet import quiet_libraries
+
+log = logging.getLogger(__name__)
+
+
+def choose(labels: np.ndarray, rows: np.ndarray, count: int, classes: int) -> np.ndarray:
+    """The first ``count`` of ``rows`` of each class, int64, class after class."""
+    return np.concatenate([rows[labels[rows] == code][:count] for code in range(classes)])
+
+
+def explain(cfg: DictConfig, path: Path) -> None:
+    """Draw the chosen faces of ``cfg.subset``, what was read, and where from.
+
+    Raises:
+        FerError: what the user can mend.
+    """
+    if not isinstance(cfg.faces, int) or not 1 <= cfg.faces <= 20:
+        raise FerError(f"faces={cfg.faces} is no whole number from 1 to 20")
+    network, settings = checkpoint.load_network(checkpoint.path_of(cfg.ckpt))
+    adopt_split(cfg, settings, list(HydraConfig.get().overrides.task))
+    datamodule: FER2013DataModule = instantiate(cfg.data)
+    datamodule.setup()
+    faces, names = datamodule.faces, datamodule.class_names
+    rows = choose(faces.labels, datamodule.rows(cfg.subset), cfg.faces, len(names))
+    if cfg.rows is not None:
+        rows = _given(cfg.rows, len(faces))
+    assert isinstance(network, nn.Sequential)
+    images = torch.from_numpy(faces.pixels[rows]).unsqueeze(1)
+    with torch.inference_mode():
+        probabilities = network(Scale()(images)).softmax(dim=1)
+    answers = probabilities.argmax(dim=1)
+    captions = [
+        f"{names[answer]} {probabilities[index, answer]:.0%}\n({names[faces.labels[row]]}, row {row})"
+        for index, (answer, row) in enumerate(zip(answers.tolist(), rows.tolist(), strict=True))
+    ]
+    face_sheets.heat(
+        faces.pixels[rows],
+        heat(network, images, answers).numpy(),
+        captions,
+        f"{faces.name}: what speaks for the answer",
+        path,
+    )
+
+
+def _given(rows: Any, count: int) -> np.ndarray:
+    chosen = [row for row in rows if isinstance(row, int) and 0 <= row < count]
+    if len(chosen) != len(rows) or not chosen:
+        raise FerError(f"rows={list(rows)} are not all row numbers from 0 to {count - 1}")
+    return np.array(chosen, np.int64)
+
+
+def run(cfg: DictConfig) -> None:
+    quiet_libraries()
+    path = Path(HydraConfig.get().runtime.output_dir) / "explain.png"
+    explain(cfg, path)
+    log.info("picture: %s", path)

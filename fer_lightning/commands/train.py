@@ -1,0 +1,115 @@
+"""Train the phases, evaluate before and after, draw."""
+
+import contextlib
+import logging
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from filelock import Timeout
+from hydra.conf import HydraConf
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, ListConfig
+
+from fer_lightning.commands import sweep
+from fer_lightning.errors import FerError
+from fer_lightning.training import precision, run_config
+from fer_lightning.training.distributed import is_first, is_launched_from_outside, is_requeued
+from fer_lightning.training.ensemble_runner import train_ensemble
+from fer_lightning.training.runner import train
+from fer_lightning.utils import files
+from fer_lightning.utils.quiet import quiet_libraries
+
+log = logging.getLogger(__name__)
+
+
+def _refuse_other_overrides() -> None:
+    allowed = ("resume=", "data.dir=")
+    others = [word for word in HydraConfig.get().overrides.task if not word.startswith(allowed)]
+    if others:
+        raise FerError(
+            f"resume goes on with the run's own settings; leave out {' '.join(others)} (data.dir may be given)"
+        )
+
+
+def _check_processes(cfg: DictConfig, hydra_config: HydraConf) -> None:
+    """Raises FerError where several processes of this command would not work on one run."""
+    if hydra_config.mode == RunMode.MULTIRUN and not is_launched_from_outside() and _wants_several(cfg.trainer):
+        raise FerError(
+            "a sweep cannot start several processes for each run, which would repeat the whole sweep: take "
+            "trainer.devices=1 and a launcher (hydra/launcher=joblib), or start the sweep with torchrun"
+        )
+    if is_launched_from_outside() and cfg.resume is None:
+        if hydra_config.runtime.choices["hydra/sweeper"] != "basic" and hydra_config.mode == RunMode.MULTIRUN:
+            raise FerError(
+                "a search cannot be started in several processes, each of which would draw other values: take "
+                "hydra/sweeper=basic and the values to try, or one process"
+            )
+        key = "hydra.sweep.dir" if hydra_config.mode == RunMode.MULTIRUN else "hydra.run.dir"
+        if not any(word.startswith(f"{key}=") for word in hydra_config.overrides.hydra):
+            raise FerError(f"name {key}=DIR, so that all processes work on the same files")
+
+
+def _wants_several(trainer: DictConfig) -> bool:
+    devices = trainer.devices
+    if devices in ("auto", -1, "-1"):
+        return trainer.accelerator in ("auto", "gpu", "cuda") and torch.cuda.device_count() > 1
+    return (len(devices) if isinstance(devices, ListConfig) else int(devices)) > 1
+
+
+@contextlib.contextmanager
+def _alone_in(run_dir: Path) -> Iterator[None]:
+    """Keep a second command out of a run's directory.
+
+    Raises:
+        FerError: another one works there.
+    """
+    if not is_first():  # the first process of this command has locked it for all
+        yield
+        return
+    try:
+        with files.locked(run_dir / "run", wait=0):
+            yield
+    except Timeout:
+        raise FerError(f"another process trains in {run_dir}; wait for its end, or stop it") from None
+
+
+def _main(cfg: DictConfig) -> float:
+    hydra_config = HydraConfig.get()
+    _check_processes(cfg, hydra_config)
+    run_dir = Path(hydra_config.runtime.output_dir if cfg.resume is None else cfg.resume).absolute()
+    if not is_first():
+        logging.disable(logging.WARNING)  # the first process says it
+    if cfg.resume is not None:
+        run_config.check_run(run_dir)  # before the lock makes the directory
+    with _alone_in(run_dir):
+        requeued = cfg.resume is None and is_requeued() and (run_dir / run_config.SETTINGS_FILE).is_file()
+        if requeued:
+            log.info("SLURM runs this job again: going on with %s", run_dir)
+        elif cfg.resume is not None:
+            _refuse_other_overrides()
+        if requeued or cfg.resume is not None:
+            moved_to = cfg.data.get("dir")
+            given = any(word.startswith("data.dir=") for word in hydra_config.overrides.task)
+            cfg = run_config.load(run_dir)
+            if given:
+                cfg.data.dir = moved_to
+        elif is_first():
+            precision.settle(cfg.trainer)  # a resumed run keeps it, whatever would be measured then
+            run_config.save(cfg, hydra_config.runtime.choices, run_dir)
+        run = train if cfg.members == 1 else train_ensemble
+        try:
+            return run(cfg, run_dir).get("accuracy", math.nan)
+        except KeyboardInterrupt as interrupt:
+            raise type(interrupt)(
+                str(interrupt) or f"stopped; go on with: python -m fer_lightning.train resume={run_dir}"
+            ) from None
+
+
+def run(cfg: DictConfig) -> float | None:
+    quiet_libraries()
+    if HydraConfig.get().mode == RunMode.MULTIRUN:
+        return sweep.attempt(lambda: _main(cfg), Path(HydraConfig.get().runtime.output_dir))
+    return _main(cfg)

@@ -1,0 +1,186 @@
+"""The help text of a command that composes a configuration, read from the comments of its YAML files.
+
+It reads lines, not YAML: comments are what it is about, and neither Hydra nor PyYAML has to be imported.
+"""
+
+import re
+import shutil
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from importlib.resources.abc import Traversable
+
+_KEY = re.compile(r"( *)([\w.]+):(?: +(.+))?$")
+_DEFAULT = re.compile(r"^ +- (?P<group>\w+): (?P<choice>\w+)")
+_INCLUDED = re.compile(r"^ +- (?P<config>\w+)$")
+_LEFT = 32  # columns for KEY=VALUE; a longer one has its comment on the next line
+
+
+@dataclass
+class Key:
+    """One key of a config file.
+
+    Attributes:
+        name: with the keys it lies under, such as ``distillation.weight``.
+        value: as the file writes it.
+        comment: what the file says about it; empty if nothing.
+    """
+
+    name: str
+    value: str
+    comment: str
+
+
+class ConfigFile:
+    """The comments, defaults and keys of one packaged YAML file.
+
+    Args:
+        path: relative to the package's configuration, without ``.yaml``: ``train`` or ``data/fer2013``.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._lines = (_configs() / f"{path}.yaml").read_text(encoding="utf-8").splitlines()
+
+    @property
+    def _header(self) -> list[str]:
+        lines = [line for line in self._lines if not line.startswith("# @package")]
+        end = next((index for index, line in enumerate(lines) if not line.startswith("#")), len(lines))
+        return [line[1:].removeprefix(" ") for line in lines[:end]]
+
+    @property
+    def purpose(self) -> str:
+        """The comment at the top, its indented lines left out."""
+        return " ".join(line for line in self._header if not line.startswith(" "))
+
+    @property
+    def examples(self) -> list[str]:
+        """The indented lines of the comment at the top."""
+        return [line.strip() for line in self._header if line.startswith(" ")]
+
+    @property
+    def groups(self) -> dict[str, str]:
+        """The choice of each group in the defaults list."""
+        found = (_DEFAULT.match(line) for line in self._lines)
+        return {match["group"]: match["choice"] for match in found if match}
+
+    @property
+    def keys(self) -> list[Key]:
+        """The keys with a value, in the order of the file; Hydra's own are left out.
+
+        A file that includes another of its group overrides values of it.
+        """
+        found: dict[str, Key] = {}
+        for line in self._lines:
+            included = _INCLUDED.match(line)
+            if included and "/" in self.path and included["config"] != "_self_":
+                found |= {
+                    key.name: key for key in ConfigFile(f"{self.path.rpartition('/')[0]}/{included['config']}").keys
+                }
+        for key in self._own_keys():
+            if key.name in found:
+                found[key.name].value = key.value
+            found.setdefault(key.name, key)
+        return list(found.values())
+
+    def _own_keys(self) -> Iterator[Key]:
+        parents: list[tuple[int, str]] = []
+        key: Key | None = None
+        column = -1  # of the comment's # in the last line with a key
+        for line in self._lines:
+            text, mark, comment = line.partition(" # ")
+            if key and not text.strip() and mark and len(text) + 1 == column:
+                key.comment += f" {comment}"
+                continue
+            match = _KEY.match(text.rstrip())
+            if match is None:
+                continue
+            if key:
+                yield key
+                key = None
+            indent, name, value = len(match[1]), match[2], match[3]
+            parents = [parent for parent in parents if parent[0] < indent]
+            names = [*(parent for _, parent in parents), name]
+            if value is None:
+                parents.append((indent, name))
+            elif names[0] not in ("defaults", "hydra") and not name.startswith("_"):
+                key = Key(".".join(names), value, comment)
+                column = len(text) + 1
+        if key:
+            yield key
+
+
+def help_text(name: str, words: Sequence[str]) -> str:
+    """What ``fer-NAME --help`` prints: purpose, examples, groups, and every key with its default and meaning.
+
+    Args:
+        name: the command's, which is that of its config file.
+        words: the command line; a group chosen on it is described in place of the default.
+    """
+    config = ConfigFile(name)
+    chosen = config.groups | {
+        group: choice
+        for group, _, choice in (word.partition("=") for word in words)
+        if group in config.groups and choice in _choices(group)
+    }
+    own = config.keys
+    parts = [
+        f"usage: fer-{name} [KEY=VALUE ...]",
+        filled(config.purpose),
+        "\n".join(["examples:", *(f"  {example}" for example in config.examples)]),
+        _section("keys:", own),
+    ]
+    added = [group for example in config.examples for group in re.findall(r"\+(\w+)=", example)]
+    choices = [Key(group, choice, " | ".join(_choices(group))) for group, choice in chosen.items()]
+    choices += [Key(f"+{group}", "NAME", " | ".join(_choices(group))) for group in dict.fromkeys(added)]
+    if choices:
+        parts.append(_section("groups of keys:", choices))
+    known = {key.name for key in own}
+    for group, choice in chosen.items():
+        if choice == "null":
+            continue
+        file = ConfigFile(f"{group}/{choice}")
+        keys = [Key(f"{group}.{key.name}", key.value, key.comment) for key in file.keys]
+        parts.append(_section(f"{group}={choice}: {file.purpose}", [key for key in keys if key.name not in known]))
+    parts.append(
+        filled(
+            "--cfg job prints the resulting configuration and runs nothing; -m runs once for each value in KEY=A,B,C."
+        )
+    )
+    return "\n\n".join(parts)
+
+
+def _section(title: str, keys: Sequence[Key]) -> str:
+    return "\n".join([filled(title), *(line for key in keys for line in _described(key))])
+
+
+def _described(key: Key) -> Iterator[str]:
+    required = key.value == "???"
+    left = f"  {key.name}={'...' if required else key.value}"
+    room = max(_width() - _LEFT, 20)
+    lines = textwrap.wrap(f"required: {key.comment}" if required else key.comment, room, break_on_hyphens=False) or [""]
+    if len(left) > _LEFT - 2:
+        yield left
+    else:
+        yield f"{left:<{_LEFT}}{lines.pop(0)}".rstrip()
+    yield from (f"{'':<{_LEFT}}{line}" for line in lines if line)
+
+
+def _choices(group: str) -> list[str]:
+    return sorted(
+        file.name.removesuffix(".yaml") for file in (_configs() / group).iterdir() if file.name.endswith(".yaml")
+    )
+
+
+def _configs() -> Traversable:
+    return resources.files("fer_lightning.conf")
+
+
+def filled(text: str) -> str:
+    """``text`` in lines that fit the terminal."""
+    return textwrap.fill(text, _width(), break_on_hyphens=False, break_long_words=False)
+
+
+def _width() -> int:
+    return min(shutil.get_terminal_size().columns, 120)

@@ -1,0 +1,129 @@
+"""How a command starts: it answers --help and refuses wrong words before it imports anything heavy."""
+
+import argparse
+import importlib
+import importlib.util
+import os
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from fer_lightning.errors import FerError, exit_on_user_error
+from fer_lightning.utils.command_help import filled, help_text
+
+if TYPE_CHECKING:
+    from hydra.errors import HydraException
+    from omegaconf import DictConfig
+
+# what to give for the keys that have no default
+_REQUIRED = {
+    "ckpt": "name a checkpoint: ckpt=pretrained or ckpt=PATH",
+    "out": "name the file to write: out=PATH",
+    "data.dir": "name the folder with the data: data.dir=DIR",
+}
+
+
+def hydra_command(
+    name: str,
+    task: str,
+    *,
+    extra: str,
+    needs: Sequence[str] = (),
+    resolvers: Mapping[str, Callable[..., Any]] = MappingProxyType({}),
+) -> Callable[[], None]:
+    """The ``main`` of a command that composes a configuration.
+
+    Args:
+        name: of the command and of its config file.
+        task: the module whose ``run(cfg)`` does the work, imported once the configuration is composed.
+        extra: the optional dependencies of this package that the command needs.
+        needs: the packages among them that are looked for at the start, before Hydra makes an output directory.
+        resolvers: what the config file calls as ``${name:...}``, once for each argument.
+    """
+
+    def main() -> None:
+        if any(word in ("--help", "-h") for word in sys.argv[1:]):
+            print(help_text(name, sys.argv[1:]))
+            return
+        with exit_on_user_error():
+            for package in needs:
+                if importlib.util.find_spec(package) is None:
+                    raise _missing(name, package, extra)
+            _run_hydra(name, task, extra, resolvers)
+
+    return main
+
+
+def _run_hydra(name: str, task: str, extra: str, resolvers: Mapping[str, Callable[..., Any]]) -> None:
+    # else Hydra reports the errors itself, over several lines
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+    import hydra
+    from hydra.errors import HydraException, InstantiationException
+    from omegaconf import OmegaConf
+
+    for resolver, call in resolvers.items():
+        # use_cache, because each call would read the clock anew
+        OmegaConf.register_new_resolver(resolver, call, use_cache=True, replace=True)
+
+    def run(cfg: "DictConfig") -> Any:
+        missing = sorted(OmegaConf.missing_keys(cfg))
+        with exit_on_user_error():
+            if missing:
+                raise FerError("; ".join(_REQUIRED.get(key, f"{key} is required: {key}=VALUE") for key in missing))
+            return import_task(task, name, extra).run(cfg)
+
+    run.__module__ = f"fer_lightning.{name}"  # after which Hydra names the job and its log file
+    try:
+        hydra.main(version_base="1.3", config_path="pkg://fer_lightning.conf", config_name=name)(run)()
+    except InstantiationException:
+        raise
+    except HydraException as error:
+        raise FerError(_composition_mistake(error, name)) from error
+
+
+def import_task(module: str, name: str, extra: str) -> Any:
+    """Import the module that does a command's work.
+
+    Raises:
+        FerError: a package of another project is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package in ("", "fer_lightning"):
+            raise
+        raise _missing(name, package, extra) from error
+
+
+def _missing(name: str, package: str, extra: str) -> FerError:
+    return FerError(f"fer-{name} needs {package}: pip install 'fer_lightning[{extra}]'")
+
+
+def _composition_mistake(error: "HydraException", name: str) -> str:
+    """What is wrong with the words of the command line, in one sentence."""
+    text = " ".join(str(error).split())
+    unknown = re.match(r"Could not override '([^']+)'", text)
+    if unknown:
+        return f"there is no key {unknown[1]}; fer-{name} --help lists the keys"
+    choice = re.search(
+        r"Could not find '([\w/]+)/(\w+)' Available options in '[\w/]+': (.*?)( Config search path|$)", text
+    )
+    if choice:
+        group, given, options = choice[1], choice[2], choice[3].split()
+        if group in ("hydra/launcher", "hydra/sweeper"):
+            return f"there is no {group}={given}; more of them come with pip install 'fer_lightning[sweep]'"
+        return f"there is no {group}={given}; choose one of {', '.join(options)}"
+    return text.partition(" See https://")[0]
+
+
+def argument_parser(prog: str, purpose: str, examples: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser of a command that takes files: its help ends with the examples."""
+    return argparse.ArgumentParser(
+        prog=prog,
+        description=filled(purpose),
+        epilog="\n".join(["examples:", *(f"  {example}" for example in examples)]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
