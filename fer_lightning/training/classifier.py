@@ -131,8 +131,9 @@ class ExpressionClassifier(L.LightningModule):
             return loss
         labels = batch.labels
         self.train_accuracy(logits, labels.argmax(dim=1) if labels.ndim == 2 else labels)
-        self.log("train_loss", loss, on_step=False, on_epoch=True, prog_bar=True, sync_dist=True)
-        self.log("train_accuracy", self.train_accuracy, on_step=False, on_epoch=True, prog_bar=True)
+        count = len(labels)  # which Lightning cannot read off a batch without votes
+        self.log("train_loss", loss, on_step=False, on_epoch=True, prog_bar=True, sync_dist=True, batch_size=count)
+        self.log("train_accuracy", self.train_accuracy, on_step=False, on_epoch=True, prog_bar=True, batch_size=count)
         return loss
 
     def optimizer_step(
@@ -182,7 +183,7 @@ class ExpressionClassifier(L.LightningModule):
         self.val_scores.update(logits, batch.labels)
         loss = F.cross_entropy(logits, batch.labels)
         self.val_loss.update(loss, weight=len(batch.labels))  # processes may hold unequal shares
-        self.log("val_loss", self.val_loss, prog_bar=True)
+        self.log("val_loss", self.val_loss, prog_bar=True, batch_size=len(batch.labels))
 
     def on_validation_epoch_end(self) -> None:
         for name, value in self.val_scores.compute().items():
