@@ -24,11 +24,12 @@ from fer_lightning.models import checkpoint
 from fer_lightning.models.ensemble import AverageOverViews
 from fer_lightning.reporting import html, plots
 from fer_lightning.reporting.html import Evaluation
-from fer_lightning.training import metrics
+from fer_lightning.training import data_kind, metrics
 from fer_lightning.training.classifier import ExpressionClassifier
 from fer_lightning.training.run_config import plain
 from fer_lightning.utils import files
 from fer_lightning.utils.environment import describe
+from fer_lightning.utils.output_dir import removed_on_failure
 from fer_lightning.utils.quiet import quiet_libraries
 
 log = logging.getLogger("fer_lightning.evaluate")  # __name__ is __main__ here
@@ -104,6 +105,8 @@ def evaluate(cfg: DictConfig, trained: checkpoint.Trained, out: Path) -> dict[st
     datamodule.setup()
     evaluator = Evaluator(datamodule, cfg.subset, cfg.accelerator)
     logits = evaluator.predict(ExpressionClassifier(network, class_names=datamodule.class_names))
+    if not logits.isfinite().all():
+        raise FerError("the network's answers are not finite numbers: its weights are damaged, or training diverged")
     scores = metrics.score(logits, evaluator.labels, evaluator.fresh, datamodule.class_names)
     files.write_json(
         out / "metrics.json",
@@ -132,8 +135,10 @@ def evaluate(cfg: DictConfig, trained: checkpoint.Trained, out: Path) -> dict[st
         config=OmegaConf.to_yaml(cfg, resolve=True),
         training=yaml.safe_dump_all(trained.settings, sort_keys=False),
         machine=describe("torch", "lightning"),
-        hashes={path.name: html.digest_of(path) for path in trained.paths}
-        | {f"the {cfg.subset} faces": html.digest_of_rows(datamodule.faces, evaluator.rows)},
+        hashes=[
+            *((path.name, html.digest_of(path)) for path in trained.paths),
+            (f"the {cfg.subset} faces", html.digest_of_rows(datamodule.faces, evaluator.rows)),
+        ],
     )
     report.print_scores(scores, evaluator.title)
     log.info("report.html, metrics.json and figures are in %s", out)
@@ -141,11 +146,13 @@ def evaluate(cfg: DictConfig, trained: checkpoint.Trained, out: Path) -> dict[st
 
 
 def adopt_split(cfg: DictConfig, settings: dict[str, Any], overrides: list[str]) -> None:
-    """Take the split that the checkpoint was trained with, where the command line does not name one."""
+    """Take the kind of data and the split that the checkpoint was trained with, unless the command line names them."""
     given = {word.partition("=")[0].lstrip("+~") for word in overrides}
     trained = settings.get("data")
     if not isinstance(trained, dict):
         return
+    if "data" not in given:
+        data_kind.adopt(cfg, trained)
     for key in SPLIT_KEYS:
         value = trained.get(key)
         is_plain = isinstance(value, str | int | float) and "$" not in str(value)
@@ -156,7 +163,7 @@ def adopt_split(cfg: DictConfig, settings: dict[str, Any], overrides: list[str])
 @hydra.main(version_base="1.3", config_path="pkg://fer_lightning.conf", config_name="evaluate")
 def main(cfg: DictConfig) -> None:
     quiet_libraries()
-    with exit_on_user_error():
+    with exit_on_user_error(), removed_on_failure():
         hydra_config = HydraConfig.get()
         trained = checkpoint.load(checkpoint.paths_of(cfg.ckpt))
         adopt_split(cfg, trained.settings[0], list(hydra_config.overrides.task))

@@ -18,6 +18,7 @@ from fer_lightning.evaluate import adopt_split
 from fer_lightning.models import checkpoint
 from fer_lightning.models.networks import Scale
 from fer_lightning.reporting import plots
+from fer_lightning.utils.output_dir import removed_on_failure
 from fer_lightning.utils.quiet import quiet_libraries
 
 log = logging.getLogger("fer_lightning.explain")  # __name__ is __main__ here
@@ -113,7 +114,7 @@ def _given(rows: Any, count: int) -> np.ndarray:
 @hydra.main(version_base="1.3", config_path="pkg://fer_lightning.conf", config_name="explain")
 def main(cfg: DictConfig) -> None:
     quiet_libraries()
-    with exit_on_user_error():
+    with exit_on_user_error(), removed_on_failure():
         path = Path(HydraConfig.get().runtime.output_dir) / "explain.png"
         explain(cfg, path)
         log.info("picture: %s", path)

@@ -44,7 +44,8 @@ from fer_lightning.training.phases import (
     run_phases,
 )
 from fer_lightning.training.run_config import plain
-from fer_lightning.utils import files
+from fer_lightning.utils import command_line, files
+from fer_lightning.utils.output_dir import removed_on_failure
 from fer_lightning.utils.quiet import quiet_libraries
 
 log = logging.getLogger("fer_lightning.train")  # __name__ is __main__ here
@@ -130,13 +131,13 @@ def train_ensemble(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
         member = copy.deepcopy(cfg)
         member.seed = cfg.seed + index
         member.data.shuffle_seed = cfg.data.shuffle_seed + index
-        if not (folder / "metrics.json").is_file():
+        if files.read_json(folder / "metrics.json") is None:
             log.info("member %d of %d, seed %d", index + 1, cfg.members, member.seed)
             try:
                 train(member, folder)
             except KeyboardInterrupt as interrupt:
                 raise type(interrupt)(
-                    f"stopped in member {index + 1}; go on with: python -m fer_lightning.train resume={run_dir}"
+                    f"stopped in member {index + 1}; go on with: {command_line.resume(run_dir)}"
                 ) from None
     if not is_first():
         return {}
@@ -161,7 +162,7 @@ def train_ensemble(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
         100 * mean,
         100 * spread,
     )
-    log.info("the average is used by ckpt=[%s]", ",".join(map(str, paths)))
+    log.info("the average is used by %s", command_line.override("ckpt", paths))
     return scores
 
 
@@ -329,9 +330,7 @@ def _main(cfg: DictConfig) -> float:
         try:
             return run(cfg, run_dir).get("accuracy", math.nan)
         except KeyboardInterrupt as interrupt:
-            raise type(interrupt)(
-                str(interrupt) or f"stopped; go on with: python -m fer_lightning.train resume={run_dir}"
-            ) from None
+            raise type(interrupt)(str(interrupt) or f"stopped; go on with: {command_line.resume(run_dir)}") from None
 
 
 @hydra.main(version_base="1.3", config_path="pkg://fer_lightning.conf", config_name="train")
@@ -340,7 +339,8 @@ def main(cfg: DictConfig) -> float | None:
     with exit_on_user_error():
         if HydraConfig.get().mode == RunMode.MULTIRUN:
             return sweep.attempt(lambda: _main(cfg), Path(HydraConfig.get().runtime.output_dir))
-        return _main(cfg)
+        with removed_on_failure():
+            return _main(cfg)
 
 
 if __name__ == "__main__":

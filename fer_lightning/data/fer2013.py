@@ -381,9 +381,12 @@ def _source_key(path: Path) -> dict[str, Any]:
     return {"version": _CACHE_VERSION, "size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
 
 
-def _cache_places(path: Path) -> tuple[Path, Path]:
+def _cache_places(path: Path) -> tuple[Path, ...]:
     name = f"{path.name}.cache.npy"
-    user_folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fer_lightning"
+    try:
+        user_folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fer_lightning"
+    except RuntimeError:  # neither HOME nor an entry in passwd, as in some containers
+        return (path.with_name(name),)
     digest = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]
     return path.with_name(name), user_folder / f"{digest}-{name}"
 

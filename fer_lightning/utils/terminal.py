@@ -4,7 +4,12 @@ import codecs
 import io
 import sys
 import unicodedata
+from typing import TYPE_CHECKING
 
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_TABLE_WIDTH = 80  # columns, into which our tables fit
 # controls (escape sequences among them), invisible format characters (which can reverse the text), lone surrogates
 # (bytes of a name that are not UTF-8), and line and paragraph separators
 _UNPRINTABLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
@@ -20,6 +25,16 @@ def printable(text: str) -> str:
         else character
         for character in text
     )
+
+
+def print_table(table: "Table") -> None:
+    """Print a table with all of its columns: on a narrow terminal its lines are wrapped, and nothing is cut off."""
+    from rich.console import Console  # which commands that fail at once do without
+
+    console = Console()
+    if console.width < _TABLE_WIDTH:
+        console = Console(width=_TABLE_WIDTH)
+    console.print(table)
 
 
 def accept_any_character() -> None:

@@ -25,7 +25,7 @@ def page(faces, tmp_path_factory):
         config="a: 1",
         training="b: 2",
         machine="a machine",
-        hashes={"best.ckpt": "0" * 64},
+        hashes=[("best.ckpt", "0" * 64), ("best.ckpt", "1" * 64)],
     )
     return path.read_text()
 

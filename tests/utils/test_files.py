@@ -1,4 +1,5 @@
 import os
+import stat
 import threading
 from pathlib import Path
 
@@ -78,7 +79,7 @@ def test_content_and_name_are_on_the_disk_when_the_block_ends(tmp_path, monkeypa
         return replace(self, target)
 
     monkeypatch.setattr(Path, "replace", renamed)
-    monkeypatch.setattr(os, "fsync", lambda descriptor: done.append(os.path.isdir(f"/proc/self/fd/{descriptor}")))
+    monkeypatch.setattr(os, "fsync", lambda descriptor: done.append(stat.S_ISDIR(os.fstat(descriptor).st_mode)))
     files.write_text(tmp_path / "metrics.json", "new")
     assert done == [False, "renamed", True]  # the file's content, its name, the folder's names
 
