@@ -36,6 +36,12 @@ def test_opens_without_a_network(page):
     assert page.count("data:image/png;base64,") >= 5
 
 
+def test_files_of_one_name_have_a_hash_each(page):
+    assert page.count("<td>best.ckpt</td>") == 2
+    assert "0" * 64 in page
+    assert "1" * 64 in page
+
+
 def test_says_what_and_how(page, faces):
     for part in (
         "not in training",
