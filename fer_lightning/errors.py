@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 
-from fer_lightning.utils.terminal import printable
+from fer_lightning.utils.terminal import accept_any_character, printable
 
 INTERRUPTED_EXIT_CODE = 130  # the shell's convention for a process ended by Ctrl-C
 TERMINATED_EXIT_CODE = 143  # and by SIGTERM
@@ -20,7 +20,7 @@ class FerError(Exception):
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM, which asks for the same as Ctrl-C."""
+    """SIGTERM or SIGHUP, which ask for the same as Ctrl-C."""
 
 
 def _fail(message: str, code: int = 1) -> None:
@@ -32,11 +32,14 @@ def _fail(message: str, code: int = 1) -> None:
 def exit_on_user_error() -> Iterator[None]:
     """Turn what a user can mend into one sentence on standard error and a non-zero exit.
 
+    Output that is not in UTF-8 is made to take every character.
+
     Anything else keeps its traceback: it is our mistake and a report needs it.
 
     Raises:
         SystemExit: 1 after an error, 130 after Ctrl-C, 143 after SIGTERM.
     """
+    accept_any_character()
     try:
         yield
     except BrokenPipeError:  # the reader of our output, such as head, has had enough

@@ -8,12 +8,14 @@ from omegaconf import DictConfig
 from fer_lightning.models import checkpoint
 from fer_lightning.training.evaluation import evaluate
 from fer_lightning.training.evaluator import adopt_split
+from fer_lightning.utils.output_dir import removed_on_failure
 from fer_lightning.utils.quiet import quiet_libraries
 
 
 def run(cfg: DictConfig) -> None:
     quiet_libraries()
     hydra_config = HydraConfig.get()
-    trained = checkpoint.load(checkpoint.paths_of(cfg.ckpt))
-    adopt_split(cfg, trained.settings[0], list(hydra_config.overrides.task))
-    evaluate(cfg, trained, Path(hydra_config.runtime.output_dir))
+    with removed_on_failure():
+        trained = checkpoint.load(checkpoint.paths_of(cfg.ckpt))
+        adopt_split(cfg, trained.settings[0], list(hydra_config.overrides.task))
+        evaluate(cfg, trained, Path(hydra_config.runtime.output_dir))

@@ -18,6 +18,7 @@ from fer_lightning.models.attribution import heat
 from fer_lightning.models.networks import Scale
 from fer_lightning.reporting import face_sheets
 from fer_lightning.training.evaluator import adopt_split
+from fer_lightning.utils.output_dir import removed_on_failure
 from fer_lightning.utils.quiet import quiet_libraries
 
 log = logging.getLogger(__name__)
@@ -72,5 +73,6 @@ def _given(rows: Any, count: int) -> np.ndarray:
 def run(cfg: DictConfig) -> None:
     quiet_libraries()
     path = Path(HydraConfig.get().runtime.output_dir) / "explain.png"
-    explain(cfg, path)
+    with removed_on_failure():
+        explain(cfg, path)
     log.info("picture: %s", path)

@@ -4,7 +4,6 @@ import atexit
 import contextlib
 import csv
 import io
-import json
 import logging
 import math
 import shlex
@@ -95,7 +94,7 @@ def _rank(run: Run) -> tuple[bool, float, float, str]:
 def _read_run(folder: Path) -> Run:
     overrides = [str(word) for word in yaml.safe_load((folder / ".hydra" / "overrides.yaml").read_text()) or []]
     metrics, error = folder / "metrics.json", folder / ERROR_FILE
-    scores = json.loads(metrics.read_text()) if metrics.is_file() else {}
+    scores = files.read_json(metrics) or {}
     reason = error.read_text().strip() if error.is_file() else None
     return Run(folder, overrides, float(scores.get("accuracy", math.nan)), scores, reason)
 

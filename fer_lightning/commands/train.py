@@ -19,7 +19,8 @@ from fer_lightning.training import precision, run_config
 from fer_lightning.training.distributed import is_first, is_launched_from_outside, is_requeued
 from fer_lightning.training.ensemble_runner import train_ensemble
 from fer_lightning.training.runner import train
-from fer_lightning.utils import files
+from fer_lightning.utils import files, shell_words
+from fer_lightning.utils.output_dir import removed_on_failure
 from fer_lightning.utils.quiet import quiet_libraries
 
 log = logging.getLogger(__name__)
@@ -103,13 +104,12 @@ def _main(cfg: DictConfig) -> float:
         try:
             return run(cfg, run_dir).get("accuracy", math.nan)
         except KeyboardInterrupt as interrupt:
-            raise type(interrupt)(
-                str(interrupt) or f"stopped; go on with: python -m fer_lightning.train resume={run_dir}"
-            ) from None
+            raise type(interrupt)(str(interrupt) or f"stopped; go on with: {shell_words.resume(run_dir)}") from None
 
 
 def run(cfg: DictConfig) -> float | None:
     quiet_libraries()
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         return sweep.attempt(lambda: _main(cfg), Path(HydraConfig.get().runtime.output_dir))
-    return _main(cfg)
+    with removed_on_failure():
+        return _main(cfg)

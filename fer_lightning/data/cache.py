@@ -65,10 +65,14 @@ def _source_key(path: Path) -> dict[str, Any]:
     return {"version": _CACHE_VERSION, "size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
 
 
-def _cache_places(path: Path) -> tuple[Path, Path]:
+def _cache_places(path: Path) -> tuple[Path, ...]:
     name = f"{path.name}.cache.npy"
+    try:
+        user_folder = user_cache()
+    except RuntimeError:  # neither HOME nor an entry in passwd, as in some containers
+        return (path.with_name(name),)
     digest = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]
-    return path.with_name(name), user_cache() / f"{digest}-{name}"
+    return path.with_name(name), user_folder / f"{digest}-{name}"
 
 
 def _read_cache(place: Path, key: dict[str, Any]) -> np.ndarray | None:

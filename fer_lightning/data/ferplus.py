@@ -25,7 +25,8 @@ def read_votes(path: Path) -> np.ndarray:
     """
     if not path.is_file():
         raise FerError(
-            f"there is no {path}: get {VOTES_FILE} from Microsoft's FERPlus repository and put it beside FER2013"
+            f"there is no {path}: get {VOTES_FILE} from Microsoft's FERPlus repository (github.com/microsoft/FERPlus) "
+            "and put it beside FER2013"
         )
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:

@@ -1,4 +1,4 @@
-"""Draws what was read onto a picture: a box, the label and a bar chart by each face. Pillow only."""
+"""Draws what was read onto a picture: a box, a number, the label and a bar chart by each face. Pillow only."""
 
 from collections.abc import Sequence
 
@@ -11,21 +11,27 @@ from fer_lightning.inference.reader import Face
 _PANEL_ROWS = 8  # the label and seven bars
 _ROW = 1.2  # height of a row, in heights of its text
 _LEAST_TEXT = 9.0  # pixels; smaller cannot be read
+_MOST_PANELS = 8  # the panels of more faces would cover each other
 
 
-def annotate(picture: Image.Image, faces: Sequence[Face]) -> Image.Image:
-    """A copy of an RGB picture with a box around each face and its probabilities beside it."""
+def annotate(picture: Image.Image, faces: Sequence[tuple[int, Face]]) -> Image.Image:
+    """A copy of an RGB picture with a box around each face, its number and its label, and its probabilities beside it.
+
+    Args:
+        picture: is left as it is.
+        faces: with their numbers. More than eight have no probabilities drawn, which would cover them.
+    """
     canvas = picture.copy()
     draw = ImageDraw.Draw(canvas, "RGBA")
-    taken: list[Box] = [face.box for face in faces]
-    for face in faces:
+    taken: list[Box] = [face.box for _, face in faces]
+    for number, face in faces:
         left, top, right, bottom = face.box
         text = max(_LEAST_TEXT, min(min(canvas.size) / 32, (bottom - top) / (_PANEL_ROWS * _ROW)))
         draw.rectangle((left, top, right - 1, bottom - 1), outline=_colour(face), width=max(2, round(text / 6)))
-        panel = _Panel(draw, face, text)
-        place = _place(canvas.size, face.box, panel.width, panel.height, taken)
-        taken.append((place[0], place[1], place[0] + panel.width, place[1] + panel.height))
-        panel.draw_at(*place)
+        tag = _Panel(draw, number, face, text) if len(faces) <= _MOST_PANELS else _Tag(draw, number, face, text)
+        place = tag.place(canvas.size, taken)
+        taken.append((place[0], place[1], place[0] + tag.width, place[1] + tag.height))
+        tag.draw_at(*place)
     return canvas
 
 
@@ -33,23 +39,48 @@ def _colour(face: Face) -> str:
     return CLASS_COLOURS[LABELS.index(face.label)]
 
 
-class _Panel:
-    """The label and a bar for each probability."""
+class _Tag:
+    """The number and the label, in a line."""
 
-    def __init__(self, draw: ImageDraw.ImageDraw, face: Face, text: float) -> None:
+    def __init__(self, draw: ImageDraw.ImageDraw, number: int, face: Face, text: float) -> None:
         self._draw = draw
         self._face = face
         self._text = text
         self._font = ImageFont.load_default(text)
+        self._heading = f"{number} {face.label}{'?' if face.doubt else ''}"
+        self.width = draw.textlength(self._heading, self._font) + text / 2
+        self.height = _ROW * text
+
+    def place(self, size: tuple[int, int], taken: Sequence[Box]) -> tuple[float, float]:
+        """Where it goes: on its box's upper edge, else on its lower one, where it covers least of ``taken``."""
+        left, top, _, bottom = self._face.box
+        return _least_covered(size, [(left, top - self.height), (left, bottom)], self.width, self.height, taken)
+
+    def draw_at(self, x: float, y: float) -> None:
+        self._draw.rectangle((x, y, x + self.width, y + self.height), fill=(255, 255, 255, 205))
+        self._draw.text((x + self._text / 4, y), self._heading, fill="black", font=self._font)
+
+
+class _Panel(_Tag):
+    """The number, the label and a bar for each probability."""
+
+    def __init__(self, draw: ImageDraw.ImageDraw, number: int, face: Face, text: float) -> None:
+        super().__init__(draw, number, face, text)
+        self._heading += f" {face.probabilities[face.label]:.0%}"
         self._names = max(draw.textlength(f"{label} ", self._font) for label in LABELS)
-        self.width = self._names + 5 * text
+        self.width = max(self._names + 5 * text, draw.textlength(self._heading, self._font) + text)
         self.height = _PANEL_ROWS * _ROW * text
+
+    def place(self, size: tuple[int, int], taken: Sequence[Box]) -> tuple[float, float]:
+        """Where it goes: beside, below or above its box, where it covers least of ``taken``."""
+        left, top, right, bottom = self._face.box
+        beside = [(right + 2, top), (left - self.width - 2, top), (left, bottom + 2), (left, top - self.height - 2)]
+        return _least_covered(size, beside, self.width, self.height, taken)
 
     def draw_at(self, x: float, y: float) -> None:
         draw, face, text, font = self._draw, self._face, self._text, self._font
         draw.rectangle((x, y, x + self.width, y + self.height), fill=(255, 255, 255, 205))
-        heading = f"{face.label}{'?' if face.doubt else ''} {face.probabilities[face.label]:.0%}"
-        draw.text((x + text / 2, y + text / 8), heading, fill="black", font=font)
+        draw.text((x + text / 2, y + text / 8), self._heading, fill="black", font=font)
         start, full = x + text / 2 + self._names, self.width - self._names - text
         for index, label in enumerate(LABELS):
             line = y + (index + 1) * _ROW * text
@@ -60,14 +91,14 @@ class _Panel:
                 draw.rectangle((start, line + text * 0.25, start + length, line + text), fill=CLASS_COLOURS[index])
 
 
-def _place(size: tuple[int, int], box: Box, width: float, height: float, taken: Sequence[Box]) -> tuple[float, float]:
-    """Where a panel goes: beside, below or above its box, inside the picture, where it covers least of ``taken``."""
-    left, top, right, bottom = box
-    beside = ((right + 2, top), (left - width - 2, top), (left, bottom + 2), (left, top - height - 2))
-    places = [(max(0.0, min(x, size[0] - width)), max(0.0, min(y, size[1] - height))) for x, y in beside]
+def _least_covered(
+    size: tuple[int, int], places: Sequence[tuple[float, float]], width: float, height: float, taken: Sequence[Box]
+) -> tuple[float, float]:
+    """The place, moved into the picture, at which a rectangle covers least of ``taken``; the first of equal ones."""
+    inside = [(max(0.0, min(x, size[0] - width)), max(0.0, min(y, size[1] - height))) for x, y in places]
 
     def covered(place: tuple[float, float]) -> float:
         x, y = place
         return sum(intersection((x, y, x + width, y + height), other) for other in taken)
 
-    return min(places, key=covered)
+    return min(inside, key=covered)

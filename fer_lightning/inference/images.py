@@ -40,12 +40,13 @@ def open_picture(source: Path | IO[bytes]) -> Image.Image:
             ``MAX_BYTES`` of memory.
     """
     if isinstance(source, Path):
-        _require_regular_file(source)
+        require_regular_file(source)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit is our own
             with Image.open(source, formats=FORMATS) as opened:
                 _fit_into_memory(opened, source)
+                ImageOps.exif_transpose(opened, in_place=True)
                 return _as_rgb(opened)
     except Image.DecompressionBombError:  # Pillow's own limit
         raise FerError(f"{source} has more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels") from None
@@ -56,7 +57,8 @@ def open_picture(source: Path | IO[bytes]) -> Image.Image:
         raise FerError(f"{source} is not an image that can be read: {reason}") from error
 
 
-def _require_regular_file(path: Path) -> None:
+def require_regular_file(path: Path) -> None:
+    """Raises FerError if ``path`` is missing, is not a regular file, or cannot be looked at."""
     try:
         mode = os.stat(path).st_mode  # noqa: PTH116, Path.stat() checks the name first, in other ways on 3.13
     except FileNotFoundError:
@@ -94,9 +96,20 @@ def _bytes_needed(opened: Image.Image, divisor: int) -> int:
     return needed
 
 
-def _as_rgb(opened: Image.Image) -> Image.Image:
-    ImageOps.exif_transpose(opened, in_place=True)
-    picture = _as_eight_bits(opened) if opened.mode in _WIDE else opened
+def upright_rgb(image: Image.Image) -> Image.Image:
+    """A Pillow image as ``open_picture`` gives it; the image itself stays as it is.
+
+    Raises:
+        FerError: it was opened and cannot be decoded.
+    """
+    try:
+        return _as_rgb(ImageOps.exif_transpose(image))
+    except (OSError, ValueError, SyntaxError, EOFError, OverflowError, MemoryError) as error:
+        raise FerError(f"the image cannot be read: {' '.join(str(error).split()) or type(error).__name__}") from error
+
+
+def _as_rgb(upright: Image.Image) -> Image.Image:
+    picture = _as_eight_bits(upright) if upright.mode in _WIDE else upright
     if picture.mode in _WITH_ALPHA or "transparency" in picture.info:
         picture = picture.convert("RGBA")
         canvas = Image.new("RGB", picture.size, "white")

@@ -19,7 +19,7 @@ from fer_lightning.constants import LABELS
 from fer_lightning.errors import FerError
 from fer_lightning.inference.boxes import Box
 from fer_lightning.inference.face_detection import Detection, FaceDetector, crop_face
-from fer_lightning.inference.images import as_face, open_picture
+from fer_lightning.inference.images import as_face, open_picture, upright_rgb
 from fer_lightning.inference.tflite_model import (
     MODEL_FILE,
     TFLiteModel,
@@ -74,8 +74,8 @@ class ExpressionReader:
     """Finds the faces of a picture and reads their expressions.
 
     Args:
-        model: an exported bundle, a .tflite file, or a checkpoint, for which torch is needed; None takes the
-            bundle that the package ships.
+        model: an exported bundle, a .tflite file, or a checkpoint or the name of shipped weights (``pretrained``),
+            for which torch is needed; None takes the bundle that the package ships.
         detect: whether to look for faces; without, each picture is taken for one face.
 
     Raises:
@@ -83,7 +83,7 @@ class ExpressionReader:
     """
 
     def __init__(self, model: str | os.PathLike[str] | None = None, *, detect: bool = True) -> None:
-        self._probabilities = _load(shipped_bundle() if model is None else Path(model))
+        self._probabilities = _load(model)
         self._detector = FaceDetector() if detect else None
 
     def read(self, image: Any, *, small_faces: bool = True, known: Iterable[Box] = ()) -> list[Face]:
@@ -95,7 +95,7 @@ class ExpressionReader:
             small_faces, known: see ``FaceDetector.detect``.
 
         Raises:
-            FerError: it cannot be read, or is none of these.
+            FerError: it cannot be read, or is none of these; or the model's answers are not finite.
         """
         picture = as_picture(image)
         if self._detector is None:
@@ -107,6 +107,8 @@ class ExpressionReader:
         if not crops:
             return []
         answers = self._probabilities(np.stack(crops))
+        if not np.isfinite(answers).all():
+            raise FerError("the model's answers are not finite numbers: its weights are damaged, or training diverged")
         return [_face(picture, *each) for each in zip(found, crops, answers, strict=True)]
 
 
@@ -138,7 +140,7 @@ def as_picture(image: Any) -> Image.Image:
     if isinstance(image, str | os.PathLike):
         return open_picture(Path(image))
     if isinstance(image, Image.Image):
-        return image.convert("RGB")
+        return upright_rgb(image)
     if hasattr(image, "detach"):  # a tensor, without importing torch to say so
         image = image.detach().cpu().numpy()
     if not isinstance(image, np.ndarray):
@@ -164,19 +166,18 @@ def _from_array(array: np.ndarray) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(array)).convert("RGB")
 
 
-def _load(path: Path) -> Probabilities:
+def _load(model: str | os.PathLike[str] | None) -> Probabilities:
+    path = shipped_bundle() if model is None else Path(model)
     if path.is_dir():
         require_intact(path)
         return TFLiteModel(path / MODEL_FILE).probabilities
     if path.suffix == ".tflite":
         require_loadable(path)
         return TFLiteModel(path).probabilities
-    if not path.is_file():
-        raise FerError(f"--model {path} is neither a bundle, nor a .tflite file, nor a checkpoint")
-    return _load_checkpoint(path)
+    return _load_checkpoint(str(model))
 
 
-def _load_checkpoint(path: Path) -> Probabilities:
+def _load_checkpoint(name: str) -> Probabilities:
     # seconds to import, and a bundle does without
     try:
         import torch
@@ -186,6 +187,12 @@ def _load_checkpoint(path: Path) -> Probabilities:
     except ModuleNotFoundError as error:
         raise FerError(f"a checkpoint needs {error.name}: pip install 'fer_lightning[train]'") from error
 
+    path = checkpoint.path_of(name)
+    if not path.is_file():
+        raise FerError(
+            f"{name} is neither a bundle, nor a .tflite file, nor a checkpoint, nor one of the shipped weights "
+            f"{', '.join(checkpoint.SHIPPED_WEIGHTS)}"
+        )
     network = checkpoint.load([path]).network()
 
     def probabilities(images: np.ndarray) -> np.ndarray:

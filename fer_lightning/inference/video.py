@@ -15,6 +15,7 @@ from PIL import Image
 from fer_lightning.constants import LABELS
 from fer_lightning.errors import FerError
 from fer_lightning.inference.boxes import Box, area, intersection
+from fer_lightning.inference.images import require_regular_file
 from fer_lightning.inference.reader import ExpressionReader, Face
 from fer_lightning.utils.files import replacing
 
@@ -51,8 +52,9 @@ class VideoSource:
     def __init__(self, source: Path | int) -> None:
         cv2 = _opencv()
         self._name = f"camera {source}" if isinstance(source, int) else str(source)
-        if isinstance(source, Path) and not source.is_file():
-            raise FerError(f"there is no file {source}")
+        if isinstance(source, Path):
+            require_regular_file(source)
+            _require_utf_8(source)
         self._capture = cv2.VideoCapture(source if isinstance(source, int) else str(source))
         if not self._capture.isOpened():
             what = "there is no camera of that number" if isinstance(source, int) else "it is no video that can be read"
@@ -92,13 +94,38 @@ def writing(path: Path, rate: float) -> Iterator["VideoWriter"]:
     Args:
         path: the file.
         rate: frames a second.
+
+    Raises:
+        FerError: the file cannot be written, as on a full disk.
     """
+    _require_utf_8(path)
     with replacing(path) as temporary:
         writer = VideoWriter(temporary, rate)
         try:
             yield writer
         finally:
             writer.close()
+        if not _is_whole(temporary, writer.frames):
+            raise FerError(f"{path} could not be written; the disk may be full")
+
+
+def _is_whole(path: Path, frames: int) -> bool:
+    """Whether a video has all of its frames; OpenCV's writer does not say that a write failed."""
+    if not frames:
+        return True
+    cv2 = _opencv()
+    capture = cv2.VideoCapture(str(path))
+    try:
+        return capture.isOpened() and int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) == frames and capture.read()[0]
+    finally:
+        capture.release()
+
+
+def _require_utf_8(path: Path) -> None:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise FerError(f"{path}: OpenCV takes only names in UTF-8; rename the file or its folder") from None
 
 
 class VideoWriter:
@@ -112,6 +139,7 @@ class VideoWriter:
         self._path = path
         self._rate = rate
         self._writer: Any = None
+        self.frames = 0
 
     def close(self) -> None:
         if self._writer is not None:
@@ -124,6 +152,7 @@ class VideoWriter:
             if not self._writer.isOpened():
                 raise FerError(f"OpenCV cannot write {self._path}")
         self._writer.write(np.asarray(frame)[:, :, ::-1])
+        self.frames += 1
 
 
 @dataclass

@@ -10,6 +10,7 @@ from PIL import Image
 from fer_lightning.constants import CLASS_COLOURS, LABELS
 from fer_lightning.inference.reader import Face
 from fer_lightning.reporting.style import STYLE, save
+from fer_lightning.utils.terminal import printable
 
 
 def probabilities(picture: Image.Image, faces: Sequence[Face], title: str, path: Path) -> None:
@@ -20,7 +21,7 @@ def probabilities(picture: Image.Image, faces: Sequence[Face], title: str, path:
         grid = figure.add_gridspec(rows, 3, width_ratios=(2.2, 1, 2))
         whole = figure.add_subplot(grid[:, 0])
         whole.imshow(picture)
-        whole.set_title(title)
+        whole.set_title(printable(title), parse_math=False)
         whole.axis("off")
         for row, face in enumerate(faces):
             crop = figure.add_subplot(grid[row, 1])
@@ -53,7 +54,7 @@ def over_time(times: Sequence[float], answers: Mapping[int, np.ndarray], title: 
                 axes.plot(times, values[:, index], color=CLASS_COLOURS[index], label=label, linewidth=2)
             axes.set_ylim(-0.02, 1.02)
             axes.set_ylabel(f"face {face}")
-        grid[0, 0].set_title(f"{title}: probabilities, smoothed over time")
+        grid[0, 0].set_title(f"{printable(title)}: probabilities, smoothed over time", parse_math=False)
         grid[-1, 0].set_xlabel("seconds")
         grid[-1, 0].legend(ncols=7, loc="upper center", bbox_to_anchor=(0.5, -0.25))
         save(figure, path)

@@ -56,9 +56,13 @@ def write(
     config: str,
     training: str,
     machine: str,
-    hashes: Mapping[str, str],
+    hashes: Sequence[tuple[str, str]],
 ) -> None:
-    """Write the report; what it says of its making is given as text."""
+    """Write the report; what it says of its making is given as text.
+
+    Args:
+        hashes: the name and the SHA-256 of each file and data set; names may repeat.
+    """
     environment = jinja2.Environment(loader=jinja2.PackageLoader("fer_lightning.reporting"), autoescape=True)
     html = environment.get_template("report.html").render(
         title=evaluation.title,

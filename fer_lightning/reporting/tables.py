@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
+
+from fer_lightning.utils.terminal import print_table
 
 _NONE = "-"
 
@@ -44,7 +45,7 @@ def print_phases(entries: Sequence[dict[str, Any]], data: str, final: dict[str, 
         table.add_section()
         cells = _score_cells(final["loss"], final["accuracy"], final["accuracy_fresh"], final["macro_f1"])
         table.add_row("handed over", "", "", *cells, "")
-    Console().print(table)
+    print_table(table)
 
 
 def _score_cells(loss: float, accuracy: float | None, fresh: float | None, macro_f1: float) -> list[str]:
@@ -67,4 +68,4 @@ def print_scores(scores: dict[str, Any], title: str) -> None:
         table.add_column(column, justify="right")
     for label, row in scores["per_class"].items():
         table.add_row(label, *(f"{row[key]:.3f}" for key in ("precision", "recall", "f1")), f"{row['n']:,}")
-    Console().print(table)
+    print_table(table)

@@ -51,8 +51,6 @@ class KeepingCheckpointIO(TorchCheckpointIO):
                 except RuntimeError as error:
                     # when a write fails torch still ends its archive, and complains of that instead
                     raise error.__context__ if isinstance(error.__context__, OSError) else error from None
-                file.flush()
-                os.fsync(file.fileno())
             if target.name == RESUMED and target.is_file():
                 target.replace(target.with_name(_PREDECESSOR))
 

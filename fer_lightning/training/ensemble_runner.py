@@ -18,7 +18,7 @@ from fer_lightning.training.classifier import ExpressionClassifier
 from fer_lightning.training.distributed import is_first
 from fer_lightning.training.evaluator import Evaluator
 from fer_lightning.training.runner import train
-from fer_lightning.utils import files
+from fer_lightning.utils import files, shell_words
 
 log = logging.getLogger(__name__)
 
@@ -43,13 +43,13 @@ def train_ensemble(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
         member = copy.deepcopy(cfg)
         member.seed = cfg.seed + index
         member.data.shuffle_seed = cfg.data.shuffle_seed + index
-        if not (folder / "metrics.json").is_file():
+        if files.read_json(folder / "metrics.json") is None:
             log.info("member %d of %d, seed %d", index + 1, cfg.members, member.seed)
             try:
                 train(member, folder)
             except KeyboardInterrupt as interrupt:
                 raise type(interrupt)(
-                    f"stopped in member {index + 1}; go on with: python -m fer_lightning.train resume={run_dir}"
+                    f"stopped in member {index + 1}; go on with: {shell_words.resume(run_dir)}"
                 ) from None
     if not is_first():
         return {}
@@ -74,5 +74,5 @@ def train_ensemble(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
         100 * mean,
         100 * spread,
     )
-    log.info("the average is used by ckpt=[%s]", ",".join(map(str, paths)))
+    log.info("evaluate the ensemble with %s", shell_words.override("ckpt", paths))
     return scores

@@ -42,6 +42,8 @@ def evaluate(cfg: DictConfig, trained: checkpoint.Trained, out: Path) -> dict[st
     datamodule.setup()
     evaluator = Evaluator(datamodule, cfg.subset, cfg.accelerator)
     logits = evaluator.predict(ExpressionClassifier(network, class_names=datamodule.class_names))
+    if not logits.isfinite().all():
+        raise FerError("the network's answers are not finite numbers: its weights are damaged, or training diverged")
     scores = metrics.score(logits, evaluator.labels, evaluator.fresh, datamodule.class_names)
     files.write_json(
         out / "metrics.json",
@@ -70,8 +72,10 @@ def evaluate(cfg: DictConfig, trained: checkpoint.Trained, out: Path) -> dict[st
         config=OmegaConf.to_yaml(cfg, resolve=True),
         training=yaml.safe_dump_all(trained.settings, sort_keys=False),
         machine=describe("torch", "lightning"),
-        hashes={path.name: html.digest_of(path) for path in trained.paths}
-        | {f"the {cfg.subset} faces": html.digest_of_rows(datamodule.faces, evaluator.rows)},
+        hashes=[
+            *((path.name, html.digest_of(path)) for path in trained.paths),
+            (f"the {cfg.subset} faces", html.digest_of_rows(datamodule.faces, evaluator.rows)),
+        ],
     )
     tables.print_scores(scores, evaluator.title)
     log.info("report.html, metrics.json and figures are in %s", out)

@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 from fer_lightning.data.datamodule import FER2013DataModule, Subset
-from fer_lightning.training import metrics
+from fer_lightning.training import data_kind, metrics
 from fer_lightning.training.classifier import ExpressionClassifier
 
 # what decides which rows are in which split, so a checkpoint is by default scored on its own; the last
@@ -70,11 +70,13 @@ class Evaluator:
 
 
 def adopt_split(cfg: DictConfig, settings: dict[str, Any], overrides: list[str]) -> None:
-    """Take the split that the checkpoint was trained with, where the command line does not name one."""
+    """Take the kind of data and the split that the checkpoint was trained with, unless the command line names them."""
     given = {word.partition("=")[0].lstrip("+~") for word in overrides}
     trained = settings.get("data")
     if not isinstance(trained, dict):
         return
+    if "data" not in given:
+        data_kind.adopt(cfg, trained)
     for key in SPLIT_KEYS:
         value = trained.get(key)
         is_plain = isinstance(value, str | int | float) and "$" not in str(value)

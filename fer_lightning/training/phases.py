@@ -4,7 +4,6 @@ Each phase is one fit with a fresh Trainer and fresh callbacks, so that early st
 schedule and the epoch count start clean; only the weights go from one phase to the next.
 """
 
-import json
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -31,7 +30,7 @@ from fer_lightning.training.distributed import is_first
 from fer_lightning.training.precision import SharedPrecision
 from fer_lightning.training.run_config import plain
 from fer_lightning.training.signals import raising_keyboard_interrupt
-from fer_lightning.utils import files
+from fer_lightning.utils import files, shell_words
 
 log = logging.getLogger(__name__)
 
@@ -167,9 +166,11 @@ def run_phases(
     for index, (name, phase) in enumerate(phases.items()):
         folder = phase_folder(run_dir, index, name)
         done = folder / "done.json"
-        if done.is_file():
-            saved = json.loads(done.read_text())
-            result = PhaseResult(**{**saved, "phase": Phase(**saved["phase"])})
+        finished = _finished(done)
+        if finished is not None:
+            result = finished
+            if cfg.trainer.enable_checkpointing and not cfg.trainer.fast_dev_run:
+                _require_weights(folder, result)
             log.info("phase %s is done already", name)
         else:
             log.info("phase %d of %d, %s: %s", index + 1, len(phases), name, phase.in_words())
@@ -241,7 +242,7 @@ def _fit(
         kind = KeyboardInterrupt if graceful_stop.interrupted else type(interrupt)
         raise kind(
             f"stopped in phase {name} after {len(history.epochs)} whole epochs; go on with: "
-            f"python -m fer_lightning.train resume={folder.parent.parent}"
+            f"{shell_words.resume(folder.parent.parent)}"
         ) from None
     wrote_none = trainer.strategy.broadcast(not last.is_file())  # else a slower process might see the others' new one
     if cfg.trainer.enable_checkpointing and not cfg.trainer.fast_dev_run and wrote_none:
@@ -275,6 +276,29 @@ def carried_checkpoint(folder: Path, phase: Phase) -> Path | None:
     """The weights that a phase hands on; the last where it has no best, None where it wrote none."""
     paths = (checkpoint_path(folder, phase.carry), checkpoint_path(folder, "last"))
     return next((path for path in paths if path.is_file()), None)
+
+
+def _finished(path: Path) -> PhaseResult | None:
+    """What a phase's done.json says; None if there is none, or if it is damaged, which a warning says."""
+    saved = files.read_json(path)
+    if saved is None:
+        return None
+    try:
+        return PhaseResult(**{**saved, "phase": Phase(**saved["phase"])})
+    except (TypeError, KeyError):
+        log.warning("%s is damaged and is ignored", path)
+        return None
+
+
+def _require_weights(folder: Path, result: PhaseResult) -> None:
+    """Raises FerError if a finished phase has lost the weights that it hands on."""
+    best = result.phase.carry == "best" and result.best_val_accuracy is not None
+    path = checkpoint_path(folder, "best" if best else "last")
+    if not result.skipped and not path.is_file():
+        raise FerError(
+            f"no such file: {path}; phase {result.name} is done, but the weights that the next phase starts from are "
+            f"gone: restore the file, or train the phase again without {folder / 'done.json'}"
+        )
 
 
 def _carry(module: ExpressionClassifier, folder: Path, result: PhaseResult) -> None:

@@ -12,7 +12,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from fer_lightning.errors import FerError
-from fer_lightning.utils import files
+from fer_lightning.utils import files, shell_words
 from fer_lightning.utils.former_names import current_target
 
 _REMOVABLE = ("phases", "callbacks", "logger")  # groups of named entries, which a run may leave out or order anew
@@ -35,7 +35,8 @@ def save(cfg: DictConfig, choices: Mapping[str, Any], run_dir: Path) -> None:
     """
     if any(run_dir.glob("phases/*/done.json")) or any(run_dir.glob("phases/*/checkpoints/*.ckpt")):
         raise FerError(
-            f"{run_dir} holds a run already: go on with it by resume={run_dir}, or name another hydra.run.dir"
+            f"{run_dir} holds a run already: go on with it by {shell_words.override('resume', run_dir)}, "
+            "or name another hydra.run.dir"
         )
     groups = {group: choice for group, choice in choices.items() if group in cfg and isinstance(choice, str)}
     files.write_text(run_dir / SETTINGS_FILE, yaml.safe_dump({"groups": groups, "values": plain(cfg)}, sort_keys=False))

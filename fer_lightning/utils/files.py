@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import json
+import logging
 import os
 import secrets
 import shutil
@@ -12,7 +13,9 @@ from typing import Any
 
 from filelock import FileLock
 
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+log = logging.getLogger(__name__)
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def user_cache() -> Path:
@@ -33,6 +36,20 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write ``value`` as indented JSON, whole or not at all."""
     write_text(path, json.dumps(value, indent=2) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """The JSON object in ``path``; None if there is no such file, or if it is damaged, which a warning says."""
+    try:
+        value = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (ValueError, RecursionError):  # wrong JSON and wrong UTF-8 are both ValueErrors
+        value = None
+    if not isinstance(value, dict):
+        log.warning("%s is damaged and is ignored", path)
+        return None
+    return value
 
 
 def copy(source: Path, target: Path) -> None:
@@ -78,7 +95,8 @@ def replacing(path: Path) -> Iterator[Path]:
 
     A link keeps pointing where it points, and what it points to is replaced. What is not a regular file, such as a
     device or a pipe, is given itself. The file's permissions are the former file's, else what the umask leaves.
-    Makes the folder where needed.
+    Makes the folder where needed. The content is on the disk before the name points to it, and the name before the
+    block ends, so neither is lost when the machine goes down.
     """
     target = Path(os.path.realpath(path))
     if target.exists() and not target.is_file() and not target.is_dir():
@@ -90,19 +108,36 @@ def replacing(path: Path) -> Iterator[Path]:
         yield temporary
         if target.is_file():
             shutil.copymode(target, temporary)
+        _flush(temporary)
         temporary.replace(target)
+        _flush(target.parent)
     except BaseException as error:
         temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.errno in _NO_ROOM and error.filename is None:
+        if isinstance(error, OSError) and error.errno in NO_ROOM and error.filename is None:
             error.filename = str(path)  # which write() does not say
         raise
+
+
+def _flush(path: Path) -> None:
+    """Wait until a file, or a folder's names, are on the disk."""
+    if path.is_dir() and os.name == "nt":  # where folders cannot be opened
+        return
+    descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # of file systems that cannot, such as some network ones
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def _make_beside(target: Path) -> Path:
     """An empty hidden file in the same folder; mkstemp would make it private, whatever the umask says."""
     while True:
-        # the same suffix, by which some writers choose a format
-        path = target.with_name(f".{target.stem[:100]}.{secrets.token_hex(4)}{target.suffix}")
+        # short, because the target's name may be as long as names can be; the same suffix, by which some writers
+        # choose a format
+        path = target.with_name(f".{secrets.token_hex(8)}{target.suffix[:16]}")
         with contextlib.suppress(FileExistsError):
             path.touch(exist_ok=False)
             return path

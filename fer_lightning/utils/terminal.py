@@ -1,10 +1,20 @@
 """What may be shown on a terminal of text that comes from outside, such as the names of files."""
 
+import codecs
+import io
+import sys
 import unicodedata
+from typing import TYPE_CHECKING
 
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_TABLE_WIDTH = 80  # columns, into which our tables fit
 # controls (escape sequences among them), invisible format characters (which can reverse the text), lone surrogates
 # (bytes of a name that are not UTF-8), and line and paragraph separators
 _UNPRINTABLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+# what libraries draw with, for output that has ASCII or Latin-1 alone
+_PLAIN = str.maketrans("\u2022\u2026\u2013\u2014\u2500\u2501\u2578\u257a", "*.------")
 
 
 def printable(text: str) -> str:
@@ -15,3 +25,27 @@ def printable(text: str) -> str:
         else character
         for character in text
     )
+
+
+def print_table(table: "Table") -> None:
+    """Print a table with all of its columns: on a narrow terminal its lines are wrapped, and nothing is cut off."""
+    from rich.console import Console  # which commands that fail at once do without
+
+    console = Console()
+    if console.width < _TABLE_WIDTH:
+        console = Console(width=_TABLE_WIDTH)
+    console.print(table)
+
+
+def accept_any_character() -> None:
+    """Write a character that standard output or standard error cannot encode as an escape, instead of failing on it."""
+    codecs.register_error("plain", _plain)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="plain")
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError)
+    text = error.object[error.start : error.end].translate(_PLAIN)
+    return text.encode("ascii", "backslashreplace").decode("ascii"), error.end

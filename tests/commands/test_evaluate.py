@@ -63,6 +63,15 @@ def test_missing_checkpoint(folder):
     assert_one_sentence(evaluate(folder, "ckpt=none.ckpt", f"data.dir={folder}"), "there is no checkpoint none.ckpt")
 
 
+def test_weights_that_are_not_numbers(folder):
+    checkpoint = save_checkpoint(folder / "best.ckpt")
+    content = torch.load(checkpoint, weights_only=True)
+    next(value for name, value in content["state_dict"].items() if name.endswith("weight")).fill_(torch.nan)
+    torch.save(content, checkpoint)
+    assert_one_sentence(evaluate(folder, f"ckpt={checkpoint}", f"data.dir={folder}"), "are not finite numbers")
+    assert not (folder / "out").exists()
+
+
 def test_wrong_subset(folder):
     checkpoint = save_checkpoint(folder / "best.ckpt")
     process = evaluate(folder, f"ckpt={checkpoint}", f"data.dir={folder}", "subset=train")

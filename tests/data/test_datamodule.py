@@ -240,3 +240,27 @@ def test_excluded_rows_are_not_trained_on(folder, faces):
     datamodule.setup()
     assert set(faces.rows_of("Training").tolist()) - set(datamodule.rows("train").tolist()) == {0, 2}
     assert len(datamodule.rows("val")) == 7
+
+
+def test_what_is_skipped_in_folders_is_said(tmp_path, faces, caplog):
+    caplog.set_level("INFO", logger="fer_lightning")
+    for name in (
+        "train/happy/1.png",
+        "train/happy/._1.png",
+        "train/happy/x.heic",
+        "train/happy/more/2.png",
+        "val/sad/3.png",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(faces.pixels[0]).save(tmp_path / name, format="PNG")
+    (tmp_path / "angry").mkdir()
+    datamodule = FolderDataModule(dir=str(tmp_path))
+    datamodule.setup()
+    assert (len(datamodule.rows("train")), len(datamodule.rows("val"))) == (1, 1)
+    (line,) = [line for line in caplog.messages if line.startswith("skipped in ")]
+    for part in ("1 angry beside train and val", "1 .heic files", "1 sub-folders of classes"):
+        assert part in line
+    assert "centre squares" not in caplog.text  # they are 48x48
+    Image.new("L", (200, 100)).save(tmp_path / "val" / "sad" / "4.png")
+    FolderDataModule(dir=str(tmp_path)).setup()
+    assert "1 of 3 pictures are not 48x48: their centre squares are taken" in caplog.text

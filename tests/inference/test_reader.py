@@ -88,3 +88,31 @@ def test_doubts(faces):
 def test_missing_models(tmp_path, name):
     with pytest.raises(FerError, match="nothing"):
         ExpressionReader(tmp_path / name)
+
+
+@pytest.mark.parametrize("kind", ["rotated", "16-bit", "transparent"])
+def test_an_opened_image_is_read_as_its_file(tmp_path, kind):
+    picture = Image.open(SKIMAGE / "astronaut.png").convert("RGB")
+    path = tmp_path / "picture.png"
+    if kind == "rotated":
+        path = tmp_path / "picture.jpg"
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        picture.transpose(Image.Transpose.ROTATE_90).save(path, exif=exif)
+    elif kind == "16-bit":
+        Image.fromarray(np.asarray(picture.convert("L")).astype(np.uint16) * 257).save(path)
+    else:
+        picture.putalpha(Image.linear_gradient("L").resize(picture.size))
+        picture.save(path)
+    opened = Image.open(path)
+    size, mode = opened.size, opened.mode
+    np.testing.assert_array_equal(np.asarray(as_picture(opened)), np.asarray(as_picture(path)))
+    assert (opened.size, opened.mode) == (size, mode)
+    np.testing.assert_array_equal(np.asarray(as_picture(opened.copy())), np.asarray(as_picture(path)))
+
+
+def test_an_opened_image_that_is_cut_off(tmp_path):
+    whole = (SKIMAGE / "rocket.jpg").read_bytes()
+    (tmp_path / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(FerError, match="the image cannot be read"):
+        as_picture(Image.open(tmp_path / "cut.jpg"))

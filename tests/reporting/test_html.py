@@ -25,7 +25,7 @@ def page(faces, tmp_path_factory):
         config="a: 1",
         training="b: 2",
         machine="a machine",
-        hashes={"best.ckpt": "0" * 64},
+        hashes=[("best.ckpt", "0" * 64), ("best.ckpt", "1" * 64)],
     )
     return path.read_text()
 
@@ -34,6 +34,12 @@ def test_opens_without_a_network(page):
     assert not re.findall(r"(?:src|href)\s*=\s*[\"'](?!data:)", page)
     assert "http" not in page
     assert page.count("data:image/png;base64,") >= 5
+
+
+def test_files_of_one_name_have_a_hash_each(page):
+    assert page.count("<td>best.ckpt</td>") == 2
+    assert "0" * 64 in page
+    assert "1" * 64 in page
 
 
 def test_says_what_and_how(page, faces):

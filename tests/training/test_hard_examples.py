@@ -68,6 +68,7 @@ def test_shards_add_up(datamodule, world_size):
 
     class Rank:
         precision_plugin = make_trainer().precision_plugin
+        limit_train_batches = 1.0
 
         def __init__(self, rank):
             self.global_rank, self.world_size = rank, world_size
@@ -82,6 +83,16 @@ def test_shards_add_up(datamodule, world_size):
         rows = mine(Rank(rank), ExpressionClassifier(network), datamodule)
     assert rows.tolist() == wrong.tolist()
     assert len(network.seen) == len(datamodule.rows("train"))  # no face twice
+
+
+@pytest.mark.parametrize(("limit", "count"), [(1, 8), (3, 24), (100, 42), (0.5, 21), (1.0, 42)])
+def test_no_more_rows_are_mined_than_an_epoch_trains_on(datamodule, limit, count):
+    datamodule.batch_size = 8
+    rows = datamodule.rows("train")
+    network = KnowsTheAnswers(datamodule.faces, rows)
+    mined = mine(make_trainer(limit_train_batches=limit), ExpressionClassifier(network), datamodule)
+    assert len(network.seen) == len(mined) == count
+    assert np.diff(mined).max() <= len(rows) // count + 1  # spread over all of them, which may be sorted by class
 
 
 def test_nothing_wrong(datamodule):

@@ -1,5 +1,7 @@
 import os
+import stat
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -66,3 +68,33 @@ def test_permissions_follow_the_umask_and_the_former_file(tmp_path):
         os.umask(former)
     assert (tmp_path / "new").stat().st_mode & 0o777 == 0o600
     assert (tmp_path / "old").stat().st_mode & 0o777 == 0o640
+
+
+def test_content_and_name_are_on_the_disk_when_the_block_ends(tmp_path, monkeypatch):
+    done = []
+    replace = Path.replace
+
+    def renamed(self, target):
+        done.append("renamed")
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", renamed)
+    monkeypatch.setattr(os, "fsync", lambda descriptor: done.append(stat.S_ISDIR(os.fstat(descriptor).st_mode)))
+    files.write_text(tmp_path / "metrics.json", "new")
+    assert done == [False, "renamed", True]  # the file's content, its name, the folder's names
+
+
+def test_a_name_as_long_as_names_can_be(tmp_path):
+    path = tmp_path / ("é" * 125 + ".json")
+    files.write_text(path, "x")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1]", '"text"', "[" * 100_000])
+def test_damaged_json_counts_as_missing_and_is_named(tmp_path, caplog, content):
+    path = tmp_path / "done.json"
+    assert files.read_json(path) is None
+    assert caplog.text == ""
+    path.write_text(content)
+    assert files.read_json(path) is None
+    assert f"{path} is damaged" in caplog.text

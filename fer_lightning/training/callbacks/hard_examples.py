@@ -42,7 +42,7 @@ class HardExampleMining(L.Callback):
         datamodule = trainer.datamodule  # type: ignore[attr-defined]
         if self.rows is None:
             self.rows = mine(trainer, pl_module, datamodule)
-            log.info("hard examples: %d of %d training rows", len(self.rows), len(datamodule.rows("train")))
+            log.info("hard examples: %d of %d training rows", len(self.rows), looked_at(trainer, datamodule))
         if len(self.rows) < (2 if self.holdout else 1):
             raise NoHardExamples
         datamodule.restrict(self.rows, self.holdout)
@@ -58,9 +58,12 @@ class HardExampleMining(L.Callback):
 def mine(trainer: L.Trainer, pl_module: L.LightningModule, datamodule: FER2013DataModule) -> np.ndarray:
     """Row indices, int64 and sorted, of the training examples that ``pl_module`` gets wrong.
 
-    Each process of a distributed run looks at its share; all get the same answer.
+    Each process of a distributed run looks at its share; all get the same answer. Where not all rows are looked at
+    (see ``looked_at``), they are evenly spread.
     """
     rows = datamodule.rows("train")
+    most = looked_at(trainer, datamodule)
+    rows = rows[np.arange(most) * len(rows) // max(most, 1)]
     share = np.arange(len(rows))[trainer.global_rank :: trainer.world_size]
     wrong = torch.zeros(len(rows), dtype=torch.float32, device=pl_module.device)
     was_training = pl_module.training
@@ -75,3 +78,11 @@ def mine(trainer: L.Trainer, pl_module: L.LightningModule, datamodule: FER2013Da
     pl_module.train(was_training)
     wrong = trainer.strategy.reduce(wrong, reduce_op="sum")
     return np.sort(rows[wrong.cpu().numpy() > 0])
+
+
+def looked_at(trainer: L.Trainer, datamodule: FER2013DataModule) -> int:
+    """How many training rows are mined: all, or as many as an epoch trains on with trainer.limit_train_batches."""
+    count, limit = len(datamodule.rows("train")), trainer.limit_train_batches
+    if isinstance(limit, float):
+        return int(count * limit)
+    return min(count, limit * datamodule.batch_size * trainer.world_size)

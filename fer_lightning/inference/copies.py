@@ -1,0 +1,122 @@
+"""Where annotated copies, charts and crops of faces go, and what they are called."""
+
+import os
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+from PIL import Image
+
+from fer_lightning.constants import IMAGE_SIZE
+from fer_lightning.errors import FerError
+from fer_lightning.utils.files import replacing
+
+ANNOTATED = "expressions"
+CHART = "chart"
+OVER_TIME = "over_time"
+
+_ENDINGS = tuple(f"_{what}" for what in (ANNOTATED, CHART, OVER_TIME))
+_LONGEST_STEM = 200  # bytes; most file systems allow 255 for a name, endings and numbers included
+_LONGEST_JPEG_SIDE = 65_500
+_JPEG_QUALITY = 92
+
+
+def is_copy(path: Path) -> bool:
+    """Whether a file is called as the copies and charts of ``Copies`` are."""
+    return path.stem.endswith(_ENDINGS)
+
+
+class Copies:
+    """A folder for annotated copies and charts, which have the names of their sources, numbered if several share one.
+
+    Args:
+        folder: is made when the first file is written.
+        names: the name of each source, of which only the last part is used.
+    """
+
+    def __init__(self, folder: Path, names: Mapping[Path | int, Path]) -> None:
+        self.folder = folder
+        self.written = 0
+        self._stems: dict[Path | int, str] = {}
+        taken: set[str] = set()
+        counts: Counter[str] = Counter()
+        for source, name in names.items():
+            first = stem = _shortened(name.name if isinstance(source, int) else name.stem)
+            while stem in taken:
+                counts[first] += 1
+                stem = f"{first}_{counts[first] + 1}"
+            taken.add(stem)
+            self._stems[source] = stem
+
+    def path(self, source: Path | int, what: str, suffix: str) -> Path:
+        """Where a copy or a chart of ``source`` goes."""
+        return self.folder / f"{self._stems[source]}_{what}{suffix}"
+
+    def save(self, picture: Image.Image, source: Path | int) -> None:
+        """Write an annotated RGB picture at its size: JPEG, or PNG if it is too long for that."""
+        too_long = max(picture.size) > _LONGEST_JPEG_SIDE
+        with replacing(self.path(source, ANNOTATED, ".png" if too_long else ".jpg")) as temporary:
+            if too_long:
+                picture.save(temporary, "PNG")
+            else:
+                # coloured text blurs with less than a colour a pixel
+                picture.save(temporary, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
+        self.written += 1
+
+
+class Crops:
+    """A folder for the faces of pictures as the network sees them, under the names and sub-folders of the pictures.
+
+    A picture's only face has its name, one of several also its number: ``a.png``, or ``a_face1.png`` and so on.
+
+    Args:
+        folder: is made when the first file is written.
+        names: the name of each source, whose folders are kept.
+
+    Raises:
+        FerError: a source is in ``folder`` itself.
+    """
+
+    def __init__(self, folder: Path, names: Mapping[Path | int, Path]) -> None:
+        root = folder.resolve()
+        for source in names:
+            if isinstance(source, Path) and source.parent.resolve().is_relative_to(root):
+                raise FerError(f"{source} is in {folder}, where crops are to be written; name another folder for them")
+        self.folder = folder
+        self.written = 0
+        self._names = names
+        self._taken: set[Path] = set()
+
+    def save(self, crop: Image.Image, source: Path, number: int, count: int) -> None:
+        """Write the crop of face ``number`` (from 1) of ``count``, grey, 48x48, as PNG.
+
+        Raises:
+            FerError: there is another picture in its place.
+        """
+        name = self._names[source]
+        stem = _shortened(name.stem) + ("" if count == 1 else f"_face{number}")
+        path, copies = name.with_name(f"{stem}.png"), 1
+        while path in self._taken:
+            copies += 1
+            path = name.with_name(f"{stem}_{copies}.png")
+        self._taken.add(path)
+        target = self.folder / path
+        if target.exists() and not _is_crop(target):
+            raise FerError(f"{target} exists and is not a crop of a face; name another folder")
+        with replacing(target) as temporary:
+            crop.save(temporary, "PNG")
+        self.written += 1
+
+
+def _is_crop(path: Path) -> bool:
+    try:
+        with Image.open(path, formats=("PNG",)) as opened:
+            return opened.size == (IMAGE_SIZE, IMAGE_SIZE) and opened.mode == "L"
+    except (OSError, ValueError, SyntaxError):
+        return False
+
+
+def _shortened(stem: str) -> str:
+    while len(os.fsencode(stem)) > _LONGEST_STEM:
+        stem = stem[:-1]
+    return stem

@@ -1,0 +1,132 @@
+"""Words of a command line -> the pictures and videos that they name."""
+
+import glob
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fer_lightning.errors import FerError
+from fer_lightning.inference import images, video
+from fer_lightning.inference.copies import is_copy
+
+Source = Path | int  # a file, or the number of a camera
+
+_SUFFIXES = (*images.SUFFIXES, *video.SUFFIXES)
+
+
+@dataclass
+class Sources:
+    """What several words name.
+
+    Attributes:
+        names: each source once, in order, with its name: a file's path below the folder that was named, or the file's
+            own name; ``camera0`` for a camera.
+        complaints: a sentence for each word that names nothing and each folder that cannot be read.
+        skipped: for each folder that was named, how many files in it were passed over, by kind in words.
+    """
+
+    names: dict[Source, Path] = field(default_factory=dict)
+    complaints: list[str] = field(default_factory=list)
+    skipped: dict[Path, Counter[str]] = field(default_factory=dict)
+
+    def pictures(self) -> list[Path]:
+        return [source for source in self.names if isinstance(source, Path) and not is_video(source)]
+
+    def videos(self) -> list[Source]:
+        return [source for source in self.names if is_video(source)]
+
+
+def is_video(source: Source) -> bool:
+    """Whether it is read frame by frame."""
+    return isinstance(source, int) or source.suffix.lower() in video.SUFFIXES
+
+
+def find(words: Sequence[str], *, leave_out: Path | None = None) -> Sources:
+    """The files and cameras that ``words`` name: files, folders with all that is below them, patterns, numbers.
+
+    Annotated copies of earlier runs are passed over unless they are named themselves.
+
+    Args:
+        leave_out: a folder whose files are passed over too.
+    """
+    sources = Sources()
+    for word in words:
+        try:
+            found = _named_by(word, sources, leave_out)
+        except FerError as error:
+            sources.complaints.append(str(error))
+            continue
+        for source, name in found.items():
+            sources.names.setdefault(source, name)
+    return sources
+
+
+def _named_by(word: str, sources: Sources, leave_out: Path | None) -> dict[Source, Path]:
+    if not word:
+        raise FerError("a PATH is empty; '.' is the working directory")
+    path = Path(word)
+    # unlike Path.is_dir() and exists(), these do not raise on long names and closed folders
+    if os.path.isdir(word):  # noqa: PTH112
+        return _in_folder(path, sources, leave_out)
+    if os.path.lexists(word):
+        return {path: Path(path.name)}
+    if word.isdecimal() and len(word) <= 4:
+        return {int(word): Path(f"camera{int(word)}")}
+    if glob.has_magic(word):
+        return _matching(path)
+    return {path: Path(path.name)}
+
+
+def _in_folder(folder: Path, sources: Sources, leave_out: Path | None) -> dict[Source, Path]:
+    found: dict[Source, Path] = {}
+    skipped: Counter[str] = Counter()
+    left_out = None if leave_out is None else leave_out.resolve()
+    for path in sorted(_walk(folder, sources)):
+        kind = _why_skipped(path)
+        if left_out is not None and path.resolve().is_relative_to(left_out):
+            continue
+        if kind is None:
+            found[path] = path.relative_to(folder)
+        else:
+            skipped[kind] += 1
+    if skipped:
+        sources.skipped[folder] = skipped
+    if not found:
+        raise FerError(f"{folder} holds no pictures ({', '.join(images.SUFFIXES)})")
+    return found
+
+
+def _walk(folder: Path, sources: Sources) -> Iterator[Path]:
+    """Every file below ``folder``; links to folders are not followed, since they may lead back."""
+
+    def complain(error: OSError) -> None:
+        sources.complaints.append(f"{error.filename} cannot be read: {error.strerror}")
+
+    for place, folders, names in os.walk(folder, onerror=complain):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (Path(place) / name for name in names)
+
+
+def _why_skipped(path: Path) -> str | None:
+    """What keeps a file in a folder from being read, in words that a number can precede; None if nothing does."""
+    if path.name.startswith("."):  # such as the ._x.jpg that macOS writes beside x.jpg on foreign disks
+        return "hidden"
+    if path.suffix.lower() not in _SUFFIXES:
+        return path.suffix.lower() if path.suffix else "without a suffix"
+    if is_copy(path):
+        return "annotated copies or charts"
+    return None if path.is_file() else "not regular files"
+
+
+def _matching(pattern: Path) -> dict[Source, Path]:
+    """The files that a pattern matches; unlike glob.glob's, this ** does not follow links to folders."""
+    try:
+        matches = sorted(Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor))))
+    except ValueError as error:
+        raise FerError(f"{pattern} is not a pattern: {error}") from error
+    found = [path for path in matches if path.is_file() and not path.name.startswith(".") and not is_copy(path)]
+    if not found:
+        raise FerError(f"nothing matches {pattern}")
+    return {path: Path(path.name) for path in found}

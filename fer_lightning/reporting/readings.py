@@ -1,0 +1,145 @@
+"""What was read on faces, as lines of text, as JSON lines, and as a CSV file. No torch."""
+
+import contextlib
+import csv
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from rich.console import Console
+from rich.markup import escape
+
+from fer_lightning.constants import LABELS
+from fer_lightning.errors import FerError
+from fer_lightning.inference.reader import Face
+from fer_lightning.utils.files import replacing
+from fer_lightning.utils.terminal import printable
+
+CSV_COLUMNS = ("file", "seconds", "face", "left", "top", "right", "bottom", "score", "label", "doubt", *LABELS)
+_CSV_START = b"file,seconds,"  # of every table so far
+_HEADER = f"{'face':>6}  {'expression':<14}  {'or':<14}  {'box':<18}  note"
+
+
+def plain(text: object) -> str:
+    """``text`` for a rich console: neither rich's markup nor a terminal's."""
+    return escape(printable(str(text)))
+
+
+class Readings:
+    """Prints and writes what is read, as it is read; a context manager.
+
+    Args:
+        as_json: whether to print JSON lines instead of text.
+        csv_path: a file for a row a face; replaced when all is done, and not if that fails.
+
+    Raises:
+        FerError: ``csv_path`` is a file with other content.
+    """
+
+    def __init__(self, *, as_json: bool, csv_path: Path | None) -> None:
+        self.as_json = as_json
+        self._csv_path = csv_path
+        self._console = Console(soft_wrap=True, highlight=False)
+        self._opened = contextlib.ExitStack()
+        self._rows: Any = None
+        self._has_header = False
+
+    def __enter__(self) -> Self:
+        if self._csv_path is not None:
+            _refuse_foreign(self._csv_path)
+            temporary = self._opened.enter_context(replacing(self._csv_path))
+            file = self._opened.enter_context(
+                temporary.open("w", newline="", encoding="utf-8", errors="surrogateescape")  # names as they are
+            )
+            self._rows = csv.writer(file)
+            self._rows.writerow(CSV_COLUMNS)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._opened.__exit__(kind, error, at)
+
+    def add_picture(self, name: str, faces: Sequence[Face]) -> None:
+        """The faces of one picture, which are numbered from 1."""
+        numbered = list(enumerate(faces, start=1))
+        self._add(name, numbered, None)
+        if not self.as_json:
+            self._print(name, numbered)
+
+    def add_frame(self, name: str, faces: Sequence[tuple[int, Face]], seconds: float) -> None:
+        """The faces of one frame of a video, with their numbers; text is printed for the whole video alone."""
+        self._add(name, faces, round(seconds, 3))
+
+    def _add(self, name: str, faces: Sequence[tuple[int, Face]], seconds: float | None) -> None:
+        if self.as_json:
+            entries = [{"face": number, **face.as_json()} for number, face in faces]
+            moment = {} if seconds is None else {"seconds": seconds}
+            print(json.dumps({"file": name, **moment, "faces": entries}, allow_nan=False), flush=True)
+        if self._rows is not None:
+            start = [name, "" if seconds is None else seconds]
+            for number, face in faces:
+                box = [round(value, 1) for value in face.box]
+                score = "" if face.score is None else round(face.score, 4)
+                answers = [round(face.probabilities[label], 4) for label in LABELS]
+                self._rows.writerow([*start, number, *box, score, face.label, face.doubt or "", *answers])
+            if not faces:
+                self._rows.writerow(start)
+
+    def _print(self, name: str, faces: Sequence[tuple[int, Face]]) -> None:
+        if not faces:
+            self._console.print(f"{plain(name)}: no face found")
+            return
+        if not self._has_header:
+            self._console.print(_HEADER, style="dim")
+            self._has_header = True
+        self._console.print(plain(name))
+        for number, face in faces:
+            first, second, *_ = sorted(face.probabilities.items(), key=lambda pair: -pair[1])
+            left, top, right, bottom = (round(value) for value in face.box)
+            box = f"{right - left}x{bottom - top} at {left},{top}"
+            note = "" if face.doubt is None else f"  {face.doubt}: not to be trusted"
+            columns = (f"{number:>6}", _cell(*first, bold=True), _cell(*second), f"{box:<18}{note}".rstrip())
+            self._console.print("  ".join(columns))
+
+    def sum_up(self, name: str, answers: Sequence[dict[int, list[float]]], rate: float) -> None:
+        """A line about a whole video.
+
+        Args:
+            answers: for each frame, the probabilities [7] by the number of the face.
+            rate: frames read a second.
+        """
+        faces = most_seen(answers)
+        says = "no face found"
+        if faces:
+            values = np.array([frame[faces[0]] for frame in answers if faces[0] in frame])
+            shares = np.bincount(values.argmax(axis=1), minlength=len(LABELS)) / len(values)
+            ranking = sorted(zip(LABELS, shares, strict=True), key=lambda pair: -pair[1])
+            parts = ", ".join(f"{label} {share:.0%}" for label, share in ranking if share)
+            says = f"face {faces[0]} in {len(values):,} of them: {parts}"
+        console = Console(stderr=True, soft_wrap=True, highlight=False) if self.as_json else self._console
+        console.print(f"{plain(name)}: {len(answers):,} frames, {rate:.0f} a second; {says}")
+
+
+def most_seen(answers: Sequence[dict[int, list[float]]]) -> list[int]:
+    """The numbers of a video's faces, those that the most frames show first."""
+    counts = Counter(face for frame in answers for face in frame)
+    return [face for face, _ in counts.most_common()]
+
+
+def _cell(label: str, share: float, *, bold: bool = False) -> str:
+    text = f"{label} {share:.0%}"
+    padding = " " * (14 - len(text))
+    return f"[bold]{text}[/bold]{padding}" if bold else text + padding
+
+
+def _refuse_foreign(path: Path) -> None:
+    """Raises FerError if ``path`` is a file with anything in it but a table of ours, which a new one may replace."""
+    if not path.is_file():
+        return
+    with path.open("rb") as file:
+        start = file.read(len(_CSV_START))
+    if start and start != _CSV_START:
+        raise FerError(f"{path} exists and is not a table of fer-predict; name another file")

@@ -1,0 +1,64 @@
+from pathlib import Path
+
+import pytest
+
+from fer_lightning.inference import sources
+from fer_lightning.inference.copies import Copies
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("p/a.jpg", "p/sub/b.PNG", "p/clip.mp4", "p/._a.jpg", "p/.hidden/c.jpg", "p/x.heic", "p/y.heic", "p/z"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return tmp_path
+
+
+def test_a_folder_and_what_is_skipped_in_it(folder):
+    (folder / "p" / "a_expressions.jpg").touch()
+    found = sources.find(["p"])
+    assert found.names == {
+        Path("p/a.jpg"): Path("a.jpg"),
+        Path("p/clip.mp4"): Path("clip.mp4"),
+        Path("p/sub/b.PNG"): Path("sub/b.PNG"),
+    }
+    kinds = {".heic": 2, "without a suffix": 1, "hidden": 1, "annotated copies or charts": 1}
+    assert found.skipped == {Path("p"): kinds}
+    assert (found.pictures(), found.videos()) == ([Path("p/a.jpg"), Path("p/sub/b.PNG")], [Path("p/clip.mp4")])
+
+
+def test_a_file_that_is_named_is_not_skipped(folder):
+    (folder / "p" / "a_expressions.jpg").touch()
+    assert list(sources.find(["p/a_expressions.jpg", "p/x.heic"]).names) == [
+        Path("p/a_expressions.jpg"),
+        Path("p/x.heic"),
+    ]
+
+
+def test_words_that_name_nothing(folder):
+    (folder / "empty").mkdir()
+    found = sources.find(["", "empty", "*.bmp", "a**b.jpg", "x" * 5000, "0"])
+    assert list(found.names) == [Path("x" * 5000), 0]
+    assert len(found.complaints) == 4
+    assert found.complaints[3].startswith("a**b.jpg is not a pattern") or "nothing matches" in found.complaints[3]
+
+
+def test_a_folder_is_left_out(folder):
+    assert list(sources.find(["p"], leave_out=Path("p/sub")).names) == [Path("p/a.jpg"), Path("p/clip.mp4")]
+
+
+def test_many_files_of_one_name_are_numbered_in_linear_time():
+    """Two hundred thousand, which took hours when each name was compared with all others."""
+    names = {Path(f"{number}/img.jpg"): Path(f"{number}/img.jpg") for number in range(200_000)}
+    names |= {Path("x/img_2.jpg"): Path("img_2.jpg")}
+    copies = Copies(Path("out"), names)
+    stems = {copies.path(source, "expressions", ".jpg").name for source in names}
+    assert len(stems) == len(names)
+    assert {"img_expressions.jpg", "img_2_expressions.jpg", "img_200000_expressions.jpg"} <= stems
+
+
+def test_a_long_name_leaves_room_for_its_ending():
+    source = Path("é" * 125 + ".jpg")
+    assert len(Copies(Path("out"), {source: source}).path(source, "over_time", ".png").name.encode()) < 255
