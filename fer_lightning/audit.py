@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from fer_lightning.config_rules.check import check
 from fer_lightning.constants import LABELS
 from fer_lightning.data import fer2013, ferplus
 from fer_lightning.data.fer2013 import UNKNOWN, USAGES, Faces
@@ -98,6 +99,8 @@ def near_groups(pixels: np.ndarray, exact: Sequence[np.ndarray], threshold: floa
     first = np.ones(len(pixels), bool)
     first[_all([group[1:] for group in exact])] = False
     rows = np.flatnonzero(first & (pixels.max(axis=(1, 2)) > pixels.min(axis=(1, 2))))
+    if not len(rows):
+        return []
     factor = pixels.shape[1] // _SMALL
     small = pixels[rows].reshape(-1, _SMALL, factor, _SMALL, factor).mean(axis=(2, 4), dtype=np.float32)
     small -= small.mean(axis=(1, 2), keepdims=True)
@@ -186,6 +189,7 @@ def print_leaks(faces: Faces) -> None:
 def main(cfg: DictConfig) -> None:
     quiet_libraries()
     with exit_on_user_error():
+        check("audit", cfg)
         folder, out = Path(cfg.data.dir), Path(HydraConfig.get().runtime.output_dir)
         faces = fer2013.load(fer2013.find_training_file(folder))
         has_votes = ferplus.has_votes(folder)

@@ -10,6 +10,7 @@ import hydra
 import requests
 from omegaconf import DictConfig
 
+from fer_lightning.config_rules.check import check
 from fer_lightning.data import fer2013
 from fer_lightning.errors import FerError, exit_on_user_error
 
@@ -106,6 +107,7 @@ def _explained() -> Any:
 @hydra.main(version_base="1.3", config_path="pkg://fer_lightning.conf", config_name="download")
 def main(cfg: DictConfig) -> None:
     with exit_on_user_error():
+        check("download", cfg)
         download(Path(cfg.data.dir))
 
 

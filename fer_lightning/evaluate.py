@@ -18,8 +18,9 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from fer_lightning import report
+from fer_lightning.config_rules.check import check
 from fer_lightning.data.datamodule import FER2013DataModule, Subset
-from fer_lightning.errors import FerError, exit_on_user_error
+from fer_lightning.errors import exit_on_user_error
 from fer_lightning.models import checkpoint
 from fer_lightning.models.ensemble import AverageOverViews
 from fer_lightning.reporting import html, plots
@@ -95,8 +96,6 @@ def evaluate(cfg: DictConfig, trained: checkpoint.Trained, out: Path) -> dict[st
     Raises:
         FerError: what the user can mend.
     """
-    if cfg.subset not in ("val", "test"):
-        raise FerError(f"subset={cfg.subset} is neither val nor test")
     datamodule: FER2013DataModule = instantiate(cfg.data)
     network = trained.network(len(datamodule.class_names))
     if cfg.tta != "none":
@@ -158,8 +157,10 @@ def main(cfg: DictConfig) -> None:
     quiet_libraries()
     with exit_on_user_error():
         hydra_config = HydraConfig.get()
+        check("evaluate", cfg)
         trained = checkpoint.load(checkpoint.paths_of(cfg.ckpt))
         adopt_split(cfg, trained.settings[0], list(hydra_config.overrides.task))
+        check("evaluate", cfg)  # again, since the checkpoint may say anything
         evaluate(cfg, trained, Path(hydra_config.runtime.output_dir))
 
 

@@ -1,8 +1,8 @@
 """python -m fer_lightning.explain ckpt=PATH: where the network looks, as heat on faces of each class."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import hydra
 import numpy as np
@@ -12,6 +12,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 from torch import Tensor, nn
 
+from fer_lightning.config_rules.check import check
 from fer_lightning.data.datamodule import FER2013DataModule
 from fer_lightning.errors import FerError, exit_on_user_error
 from fer_lightning.evaluate import adopt_split
@@ -75,13 +76,13 @@ def explain(cfg: DictConfig, path: Path) -> None:
     Raises:
         FerError: what the user can mend.
     """
-    if not isinstance(cfg.faces, int) or not 1 <= cfg.faces <= 20:
-        raise FerError(f"faces={cfg.faces} is no whole number from 1 to 20")
-    network, settings = checkpoint.load_network(checkpoint.path_of(cfg.ckpt))
-    adopt_split(cfg, settings, list(HydraConfig.get().overrides.task))
+    trained = checkpoint.load([checkpoint.path_of(cfg.ckpt)])
+    adopt_split(cfg, trained.settings[0], list(HydraConfig.get().overrides.task))
+    check("explain", cfg)  # again, since the checkpoint may say anything
     datamodule: FER2013DataModule = instantiate(cfg.data)
     datamodule.setup()
     faces, names = datamodule.faces, datamodule.class_names
+    network = trained.network(len(names))
     rows = choose(faces.labels, datamodule.rows(cfg.subset), cfg.faces, len(names))
     if cfg.rows is not None:
         rows = _given(cfg.rows, len(faces))
@@ -103,17 +104,17 @@ def explain(cfg: DictConfig, path: Path) -> None:
     )
 
 
-def _given(rows: Any, count: int) -> np.ndarray:
-    chosen = [row for row in rows if isinstance(row, int) and 0 <= row < count]
-    if len(chosen) != len(rows) or not chosen:
-        raise FerError(f"rows={list(rows)} are not all row numbers from 0 to {count - 1}")
-    return np.array(chosen, np.int64)
+def _given(rows: Sequence[int], count: int) -> np.ndarray:
+    if max(rows) >= count:
+        raise FerError(f"rows must be row numbers from 0 to {count - 1}, got {max(rows)}")
+    return np.array(rows, np.int64)
 
 
 @hydra.main(version_base="1.3", config_path="pkg://fer_lightning.conf", config_name="explain")
 def main(cfg: DictConfig) -> None:
     quiet_libraries()
     with exit_on_user_error():
+        check("explain", cfg)
         path = Path(HydraConfig.get().runtime.output_dir) / "explain.png"
         explain(cfg, path)
         log.info("picture: %s", path)

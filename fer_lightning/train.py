@@ -22,6 +22,8 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from fer_lightning import report, sweep
+from fer_lightning.config_rules.check import check
+from fer_lightning.constants import NUM_CLASSES
 from fer_lightning.data.datamodule import FER2013DataModule
 from fer_lightning.errors import FerError, exit_on_user_error
 from fer_lightning.evaluate import Evaluator
@@ -36,7 +38,6 @@ from fer_lightning.training.phases import (
     PhaseResult,
     Weights,
     carried_checkpoint,
-    check_trainer,
     checkpoint_path,
     make_logger,
     parse_phases,
@@ -44,6 +45,7 @@ from fer_lightning.training.phases import (
     run_phases,
 )
 from fer_lightning.training.run_config import plain
+from fer_lightning.training.trial import try_out
 from fer_lightning.utils import files
 from fer_lightning.utils.quiet import quiet_libraries
 
@@ -73,14 +75,12 @@ def train(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
     """
     # mistakes here should not wait for the data
     phases = parse_phases(cfg.phases)
-    check_trainer(cfg.trainer)
-    if not isinstance(cfg.seed, int) or cfg.seed < 0:
-        raise FerError(f"seed={cfg.seed} is no whole number of at least 0")
-    if cfg.select not in ("best", "last"):
-        raise FerError(f"select={cfg.select} is neither best nor last")
+    try_out(cfg)
     L.seed_everything(cfg.seed, verbose=False)
     datamodule: FER2013DataModule = instantiate(cfg.data, augment=instantiate(cfg.augment), votes=cfg.vote_weight > 0)
     datamodule.setup()
+    if len(datamodule.class_names) != NUM_CLASSES:
+        log.info("networks with %d classes cannot be exported", len(datamodule.class_names))
     network = instantiate(cfg.model, num_classes=len(datamodule.class_names))
     if cfg.init is not None:
         start = checkpoint.path_of(cfg.init, "init")
@@ -98,7 +98,6 @@ def train(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
         class_names=datamodule.class_names,
         settings=_provenance(cfg, datamodule),
     )
-    _check_optimizer(module)
     evaluator = Evaluator(datamodule, "val", cfg.trainer.accelerator, progress=cfg.trainer.enable_progress_bar)
     results = []
     for result in run_phases(cfg, module, datamodule, run_dir, lambda: evaluator.score(module)):
@@ -123,8 +122,6 @@ def train_ensemble(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
         FerError: see ``train``.
         KeyboardInterrupt: on Ctrl-C, with a text that says how to go on.
     """
-    if not isinstance(cfg.members, int) or cfg.members < 1:
-        raise FerError(f"members={cfg.members} is no whole number of at least 1")
     folders = [run_dir / "members" / str(index + 1) for index in range(cfg.members)]
     for index, folder in enumerate(folders):
         member = copy.deepcopy(cfg)
@@ -169,10 +166,7 @@ def _distillation(cfg: DictConfig, classes: int) -> Distillation | None:
     if cfg.teacher is None:
         return None
     teacher = checkpoint.load(checkpoint.paths_of(cfg.teacher, "teacher")).network(classes)
-    try:
-        return Distillation(teacher, **plain(cfg.distillation))
-    except (TypeError, ValueError) as error:
-        raise FerError(f"distillation has a value that it cannot have: {error}") from error
+    return Distillation(teacher, **plain(cfg.distillation))
 
 
 def _provenance(cfg: DictConfig, datamodule: FER2013DataModule) -> dict[str, Any]:
@@ -186,13 +180,6 @@ def _provenance(cfg: DictConfig, datamodule: FER2013DataModule) -> dict[str, Any
             values[key] = [path.name for path in checkpoint.paths_of(values[key], key)]
     values["model"]["num_classes"] = len(datamodule.class_names)
     return values | {"data_name": datamodule.faces.name}
-
-
-def _check_optimizer(module: ExpressionClassifier) -> None:
-    try:
-        module.configure_optimizers()
-    except (TypeError, ValueError) as error:
-        raise FerError(f"the optimizer or scheduler group has a value that torch does not take: {error}") from error
 
 
 def _inverse_frequency(datamodule: FER2013DataModule) -> torch.Tensor:
@@ -304,6 +291,7 @@ def _alone_in(run_dir: Path) -> Iterator[None]:
 
 
 def _main(cfg: DictConfig) -> float:
+    check("train", cfg)
     hydra_config = HydraConfig.get()
     _check_processes(cfg, hydra_config)
     run_dir = Path(hydra_config.runtime.output_dir if cfg.resume is None else cfg.resume).absolute()
@@ -323,6 +311,7 @@ def _main(cfg: DictConfig) -> float:
             cfg = run_config.load(run_dir)
             if given:
                 cfg.data.dir = moved_to
+            check("train", cfg)
         elif is_first():
             run_config.save(cfg, hydra_config.runtime.choices, run_dir)
         run = train if cfg.members == 1 else train_ensemble

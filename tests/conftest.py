@@ -17,6 +17,7 @@ import torch
 from omegaconf import DictConfig
 
 from fer_lightning import train as train_module
+from fer_lightning.config_rules.check import check
 from fer_lightning.data.fer2013 import Faces
 from fer_lightning.data.synthetic import draw_sample
 from fer_lightning.models.networks import ExpressionCNN
@@ -44,6 +45,7 @@ def train(compose: Callable[..., DictConfig]) -> Callable[..., dict]:
 
     def trained(run_dir: Path, *overrides: str) -> dict:
         cfg = compose("train", *SHRUNK, *overrides)
+        check("train", cfg)
         return train_module.train(cfg, run_dir)
 
     return trained

@@ -66,9 +66,9 @@ class Augmentation(nn.Module):
         self.erase_size = erase_size
         mixers: list[nn.Module] = []
         if mixup:
-            mixers.append(v2.MixUp(alpha=mixup))
+            mixers.append(v2.MixUp(alpha=float(mixup)))
         if cutmix:
-            mixers.append(v2.CutMix(alpha=cutmix))
+            mixers.append(v2.CutMix(alpha=float(cutmix)))
         self.mix = v2.RandomChoice(mixers) if mixers else None
 
     def forward(self, images: Tensor, labels: Tensor, classes: int = NUM_CLASSES) -> tuple[Tensor, Tensor]:

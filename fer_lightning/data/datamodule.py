@@ -150,17 +150,6 @@ class FER2013DataModule(L.LightningDataModule):
         augment: Augmentation | None = None,
     ) -> None:
         super().__init__()
-        if split not in ("official", "random"):
-            raise FerError(f"data.split={split} is neither official nor random")
-        if not isinstance(val_fraction, float) or not 0 < val_fraction < 1:
-            raise FerError(f"data.val_fraction={val_fraction} is not between 0 and 1")
-        for key, value, least in (
-            ("batch_size", batch_size, 1),
-            ("eval_batch_size", eval_batch_size, 1),
-            ("num_workers", num_workers, 0),
-        ):
-            if not isinstance(value, int) or value < least:
-                raise FerError(f"data.{key}={value} is no whole number of at least {least}")
         self.folder = Path(dir)
         self.split = split
         self.split_seed = split_seed
@@ -414,9 +403,6 @@ class FERPlusDataModule(FER2013DataModule):
     Args:
         target: what is learnt: the ``majority``, or ``soft`` votes, then also of images without one.
         **options: of FER2013DataModule, without ``votes``.
-
-    Raises:
-        FerError: ``target`` is neither.
     """
 
     class_names = ferplus.FERPLUS_LABELS
@@ -424,8 +410,6 @@ class FERPlusDataModule(FER2013DataModule):
 
     def __init__(self, *, target: Literal["majority", "soft"] = "majority", **options: Any) -> None:
         super().__init__(**options)
-        if target not in ("majority", "soft"):
-            raise FerError(f"data.target={target} is neither majority nor soft")
         self.target = target
 
     def _load(self) -> Faces:

@@ -44,6 +44,7 @@ _HEAP_BYTES = 1 << 24
 _MAX_LINE_BYTES = 1 << 16  # a row of 2,304 three-digit values takes 9,300
 _CACHE_VERSION = 1
 _TRAILER_BYTES = 512
+_MOST_DIGITS = 20  # of a row number
 _ARCHIVE_ERRORS = (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError)
 _COLUMNS = ("emotion", "pixels", "Usage")
 _LABEL_CODES = {str(code).encode(): code for code in range(NUM_CLASSES)}
@@ -547,14 +548,17 @@ def read_row_numbers(path: Path, count: int) -> np.ndarray:
         raise FerError(f"data.exclude={path} is no file")
     rows = []
     try:
-        with path.open(newline="") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             if "row" not in (reader.fieldnames or ()):
                 raise FerError(f"{path} has no column row")
             for line in reader:
                 text = line["row"] or ""
-                if not (text.isascii() and text.isdigit()) or int(text) >= count:
-                    raise FerError(f"{path}, line {reader.line_num}: {text!r} is no row number from 0 to {count - 1}")
+                # Python refuses to convert thousands of digits
+                if not (text.isascii() and text.isdigit()) or len(text) > _MOST_DIGITS or int(text) >= count:
+                    raise FerError(
+                        f"{path}, line {reader.line_num}: row must be a number from 0 to {count - 1}, got {text[:30]!r}"
+                    )
                 rows.append(int(text))
     except (UnicodeDecodeError, csv.Error) as error:
         raise FerError(f"{path} is no CSV file: {error}") from error

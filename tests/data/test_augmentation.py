@@ -160,7 +160,7 @@ def test_mixing_mixes_labels_as_images(kind, labels):
 
 def test_mixing_takes_eight_classes_and_votes(images):
     soft = torch.rand(64, 15)
-    _, targets = Augmentation(**OFF, mixup=1.0)(images, soft)
+    _, targets = Augmentation(**OFF, mixup=1)(images, soft)  # an integer, as from augment.mixup=1
     assert targets.shape == (64, 15)
     _, targets = Augmentation(**OFF, mixup=1.0)(images, torch.full((64,), 7), classes=8)
     assert targets.shape == (64, 8)
