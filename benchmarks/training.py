@@ -33,7 +33,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from fer_lightning.models.networks import ExpressionCNN
 from fer_lightning.training.classifier import ExpressionClassifier
-from fer_lightning.training.phases import best_precision, run_phases
+from fer_lightning.training.phases import run_phases
+from fer_lightning.training.precision import settle
 from fer_lightning.training.run_config import plain
 from fer_lightning.utils.environment import describe
 from fer_lightning.utils.quiet import quiet_libraries
@@ -121,6 +122,10 @@ def flop_per_image(cfg: DictConfig) -> int:
     return 3 * counter.get_total_flops()
 
 
+def _is_bfloat16(cfg: DictConfig) -> bool:
+    return bool(cfg.trainer.precision == "bf16-mixed")
+
+
 def bare_step(cfg: DictConfig, steps: int) -> float:
     """Images per second of the network's step alone."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -129,7 +134,7 @@ def bare_step(cfg: DictConfig, steps: int) -> float:
     batch = cfg.data.batch_size
     images = torch.rand(batch, 1, 48, 48, device=device).contiguous(memory_format=torch.channels_last)
     labels = torch.randint(0, 7, (batch,), device=device)
-    bfloat16 = best_precision(cfg.trainer.accelerator) == "bf16-mixed"
+    bfloat16 = _is_bfloat16(cfg)
     for step in range(steps + 1):
         if step == 1:  # the first chooses kernels and allocates
             started = time.perf_counter()
@@ -184,6 +189,9 @@ def main() -> None:
     quiet_libraries()
     L.seed_everything(0, verbose=False)
     cfg = compose(arguments.batch_size, arguments.steps, arguments.overrides)
+    settle(cfg.trainer)
+    if cfg.trainer.precision not in ("32-true", "bf16-mixed"):
+        raise SystemExit(f"error: the bare step has no precision {cfg.trainer.precision}; take 32-true or bf16-mixed")
     turns: dict[str, list[float]] = {"ours": [], "bare step": [], "Keras": []}
     for _ in range(arguments.repeat):
         turns["ours"].append(ours(cfg))
@@ -191,7 +199,7 @@ def main() -> None:
         turns["Keras"].append(keras_in_its_own_process(arguments.batch_size, arguments.steps))
     medians = {name: float(np.median(values)) for name, values in turns.items()}
     table = Table(
-        title=f"Training, batch {arguments.batch_size}, {best_precision(cfg.trainer.accelerator)}: "
+        title=f"Training, batch {arguments.batch_size}, {cfg.trainer.precision}: "
         f"median of {arguments.repeat} turns of {arguments.steps} steps",
         caption=describe("torch", "tensorflow"),
         box=SIMPLE_HEAD,
@@ -203,7 +211,7 @@ def main() -> None:
         table.add_row(name, f"{value:.0f}", each, f"{medians['ours'] / value:.2f} x")
     console = Console()
     console.print(table)
-    rate = matrix_rate(best_precision(cfg.trainer.accelerator) == "bf16-mixed")
+    rate = matrix_rate(_is_bfloat16(cfg))
     share = medians["ours"] * flop_per_image(cfg) / rate
     console.print(f"ours computes {share:.0%} of the {rate / 1e12:.2f} TFLOP/s that a matrix product reaches here")
     for name, speed in zip(("loading", "augmenting"), loading(cfg), strict=True):

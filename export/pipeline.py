@@ -12,8 +12,8 @@ from torch import nn
 from fer_lightning.config_rules.check import check
 from fer_lightning.constants import NUM_CLASSES
 from fer_lightning.errors import FerError
-from fer_lightning.evaluate import adopt_split
 from fer_lightning.models import checkpoint
+from fer_lightning.training.evaluator import adopt_split
 from fer_lightning.utils import files
 
 from .missing_packages import explaining_missing_packages

@@ -1,96 +1,11 @@
-"""Tables in the terminal, and the entries of metrics.json."""
+"""python -m fer_lightning.report RUN_DIR: print the scores of a finished run."""
 
 import argparse
 import json
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
 
 from fer_lightning.errors import FerError, exit_on_user_error
-from fer_lightning.training.phases import PhaseResult
-
-_NONE = "-"
-
-
-def _percent(value: float | None) -> str:
-    return _NONE if value is None else f"{100 * value:.1f} %"
-
-
-def phase_entry(result: PhaseResult) -> dict[str, Any]:
-    """A phase in metrics.json: the scores are of the weights that it hands on, on the val split."""
-    rates = [epoch["images_per_second"] for epoch in result.history]
-    return {
-        "name": result.name,
-        "skipped": result.skipped,
-        "epochs": result.epochs,
-        "examples": result.examples,
-        "val_accuracy": result.scores["accuracy"],
-        "val_accuracy_fresh": result.scores["accuracy_fresh"],
-        "val_loss": result.scores["loss"],
-        "val_macro_f1": result.scores["macro_f1"],
-        "images_per_second": round(sum(rates) / len(rates), 1) if rates else None,
-        "history": result.history,
-    }
-
-
-def print_phases(entries: Sequence[dict[str, Any]], data: str, final: dict[str, Any] | None = None) -> None:
-    """The table of scores by phase; with ``final`` a last line for the weights that the run hands over.
-
-    Args:
-        entries: see ``phase_entry``.
-        data: what the faces are.
-        final: see ``metrics.score``.
-    """
-    table = Table(
-        title=f"Scores by phase on the val split of {data}",
-        caption="fresh: on the faces whose exact pixels are not in training",
-        box=SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),  # the longest phase name fits 80 columns then
-        caption_justify="left",
-    )
-    for column in ("phase", "faces", "epochs", "val loss", "accuracy", "fresh", "macro F1", "images/s"):
-        table.add_column(column, justify="left" if column == "phase" else "right", no_wrap=True)
-    for entry in entries:
-        rate = entry["images_per_second"]
-        table.add_row(
-            entry["name"],
-            "skipped" if entry["skipped"] else f"{entry['examples']:,}",
-            str(entry["epochs"]),
-            *_score_cells(entry["val_loss"], entry["val_accuracy"], entry["val_accuracy_fresh"], entry["val_macro_f1"]),
-            _NONE if rate is None else f"{rate:.0f}",
-        )
-    if final:
-        table.add_section()
-        cells = _score_cells(final["loss"], final["accuracy"], final["accuracy_fresh"], final["macro_f1"])
-        table.add_row("handed over", "", "", *cells, "")
-    Console().print(table)
-
-
-def _score_cells(loss: float, accuracy: float | None, fresh: float | None, macro_f1: float) -> list[str]:
-    return [f"{loss:.3f}", _percent(accuracy), _percent(fresh), f"{macro_f1:.3f}"]
-
-
-def print_scores(scores: dict[str, Any], title: str) -> None:
-    """Accuracy, then precision, recall and F1 by class."""
-    table = Table(
-        title=f"{title}, {scores['n']:,} faces",
-        box=SIMPLE_HEAD,
-        caption=(
-            f"accuracy {_percent(scores['accuracy'])}; on the {scores['n_fresh']:,} faces that are not in training "
-            f"{_percent(scores['accuracy_fresh'])}; macro F1 {scores['macro_f1']:.3f}"
-        ),
-        caption_justify="left",
-    )
-    table.add_column("class")
-    for column in ("precision", "recall", "F1", "faces"):
-        table.add_column(column, justify="right")
-    for label, row in scores["per_class"].items():
-        table.add_row(label, *(f"{row[key]:.3f}" for key in ("precision", "recall", "f1")), f"{row['n']:,}")
-    Console().print(table)
+from fer_lightning.reporting.tables import print_phases, print_scores
 
 
 def print_run(run_dir: Path) -> None:

@@ -1,51 +1,27 @@
 """python -m fer_lightning.train: train the phases, evaluate before and after, draw."""
 
 import contextlib
-import copy
-import json
 import logging
 import math
-import statistics
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import hydra
-import lightning as L
 import torch
 from filelock import Timeout
 from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from fer_lightning import report, sweep
+from fer_lightning import sweep
 from fer_lightning.config_rules.check import check
-from fer_lightning.constants import NUM_CLASSES
-from fer_lightning.data.datamodule import FER2013DataModule
 from fer_lightning.errors import FerError, exit_on_user_error
-from fer_lightning.evaluate import Evaluator
-from fer_lightning.models import checkpoint
-from fer_lightning.reporting import plots
-from fer_lightning.training import run_config
-from fer_lightning.training.classifier import ExpressionClassifier
-from fer_lightning.training.conclusion import log_conclusion
-from fer_lightning.training.distillation import Distillation
+from fer_lightning.training import precision, run_config
 from fer_lightning.training.distributed import is_first, is_launched_from_outside, is_requeued
-from fer_lightning.training.phases import (
-    PhaseResult,
-    Weights,
-    carried_checkpoint,
-    checkpoint_path,
-    make_logger,
-    parse_phases,
-    phase_folder,
-    run_phases,
-)
-from fer_lightning.training.run_config import plain
-from fer_lightning.training.trial import try_out
+from fer_lightning.training.ensemble_runner import train_ensemble
+from fer_lightning.training.runner import train
 from fer_lightning.utils import files
 from fer_lightning.utils.quiet import quiet_libraries
 
@@ -61,182 +37,6 @@ def _run_dir(resume: str | None) -> str:
 
 # a resumed run writes where it began; use_cache, because each call would read the clock anew
 OmegaConf.register_new_resolver("run_dir", _run_dir, use_cache=True)
-
-
-def train(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
-    """Run (or go on with) the phases of ``cfg`` and write everything about them into ``run_dir``.
-
-    Returns:
-        The content of metrics.json: ``phases``, a list with name, epochs, examples and scores, and the
-        final scores (``metrics.score``). Of several processes the first has it, the others have nothing.
-
-    Raises:
-        FerError: what the user can mend.
-    """
-    # mistakes here should not wait for the data
-    phases = parse_phases(cfg.phases)
-    try_out(cfg)
-    L.seed_everything(cfg.seed, verbose=False)
-    datamodule: FER2013DataModule = instantiate(cfg.data, augment=instantiate(cfg.augment), votes=cfg.vote_weight > 0)
-    datamodule.setup()
-    if len(datamodule.class_names) != NUM_CLASSES:
-        log.info("networks with %d classes cannot be exported", len(datamodule.class_names))
-    network = instantiate(cfg.model, num_classes=len(datamodule.class_names))
-    if cfg.init is not None:
-        start = checkpoint.path_of(cfg.init, "init")
-        checkpoint.load_weights(network, checkpoint.read(start), start)
-    module = ExpressionClassifier(
-        network,
-        optimizer=instantiate(cfg.optimizer),
-        scheduler=instantiate(cfg.scheduler),
-        decay_vectors=cfg.decay_vectors,
-        label_smoothing=cfg.label_smoothing,
-        class_weights=_inverse_frequency(datamodule) if cfg.class_weights else None,
-        compile=cfg.compile,
-        vote_weight=cfg.vote_weight,
-        distillation=_distillation(cfg, len(datamodule.class_names)),
-        class_names=datamodule.class_names,
-        settings=_provenance(cfg, datamodule),
-    )
-    evaluator = Evaluator(datamodule, "val", cfg.trainer.accelerator, progress=cfg.trainer.enable_progress_bar)
-    results = []
-    for result in run_phases(cfg, module, datamodule, run_dir, lambda: evaluator.score(module)):
-        results.append(result)
-        if is_first() and len(results) < len(phases):  # the last one's line comes with the final scores
-            report.print_phases([report.phase_entry(r) for r in results], datamodule.faces.name)
-    if not is_first():
-        return {}
-    return _conclude(cfg, module, datamodule, evaluator, results, run_dir)
-
-
-def train_ensemble(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
-    """Train ``cfg.members`` networks from as many seeds, each in a folder of its own, and score their average.
-
-    A member that is done is not trained again; one that was interrupted goes on.
-
-    Returns:
-        The content of metrics.json: ``members``, the list of their accuracies, their mean and
-        standard deviation, and the average's scores (``metrics.score``).
-
-    Raises:
-        FerError: see ``train``.
-        KeyboardInterrupt: on Ctrl-C, with a text that says how to go on.
-    """
-    folders = [run_dir / "members" / str(index + 1) for index in range(cfg.members)]
-    for index, folder in enumerate(folders):
-        member = copy.deepcopy(cfg)
-        member.seed = cfg.seed + index
-        member.data.shuffle_seed = cfg.data.shuffle_seed + index
-        if not (folder / "metrics.json").is_file():
-            log.info("member %d of %d, seed %d", index + 1, cfg.members, member.seed)
-            try:
-                train(member, folder)
-            except KeyboardInterrupt as interrupt:
-                raise type(interrupt)(
-                    f"stopped in member {index + 1}; go on with: python -m fer_lightning.train resume={run_dir}"
-                ) from None
-    if not is_first():
-        return {}
-    found = [json.loads((folder / "metrics.json").read_text()) for folder in folders]
-    paths = [folder / str(metrics["checkpoint"]) for folder, metrics in zip(folders, found, strict=True)]
-    datamodule: FER2013DataModule = instantiate(cfg.data)
-    datamodule.setup()
-    evaluator = Evaluator(datamodule, "val", cfg.trainer.accelerator, progress=cfg.trainer.enable_progress_bar)
-    average = checkpoint.load(paths).network(len(datamodule.class_names))
-    scores = evaluator.score(ExpressionClassifier(average, class_names=datamodule.class_names))
-    accuracies = [metrics["accuracy"] for metrics in found]
-    mean, spread = statistics.mean(accuracies), statistics.stdev(accuracies)
-    files.write_json(
-        run_dir / "metrics.json",
-        {"members": accuracies, "mean": mean, "standard_deviation": spread, "subset": "val", **scores},
-    )
-    plots.confusion(scores, evaluator.title, run_dir / "figures" / "confusion.png")
-    report.print_scores(scores, f"{evaluator.title}, average of {cfg.members}")
-    log.info(
-        "each alone: %s; mean %.2f %%, standard deviation %.2f",
-        ", ".join(f"{a:.2%}" for a in accuracies),
-        100 * mean,
-        100 * spread,
-    )
-    log.info("the average is used by ckpt=[%s]", ",".join(map(str, paths)))
-    return scores
-
-
-def _distillation(cfg: DictConfig, classes: int) -> Distillation | None:
-    if cfg.teacher is None:
-        return None
-    teacher = checkpoint.load(checkpoint.paths_of(cfg.teacher, "teacher")).network(classes)
-    return Distillation(teacher, **plain(cfg.distillation))
-
-
-def _provenance(cfg: DictConfig, datamodule: FER2013DataModule) -> dict[str, Any]:
-    """What a checkpoint says of its making; not the folders, which are the user's own business."""
-    values = plain(cfg)
-    for key in ("logger", "resume"):
-        values.pop(key)
-    values["data"].pop("dir", None)
-    for key in ("init", "teacher"):
-        if values[key] is not None:
-            values[key] = [path.name for path in checkpoint.paths_of(values[key], key)]
-    values["model"]["num_classes"] = len(datamodule.class_names)
-    return values | {"data_name": datamodule.faces.name}
-
-
-def _inverse_frequency(datamodule: FER2013DataModule) -> torch.Tensor:
-    """float32 [classes] with a mean of 1 over the training rows; a class without rows weighs nothing."""
-    counts = torch.from_numpy(datamodule.class_counts()).float()
-    weights = counts.sum() / ((counts > 0).sum() * counts)
-    return torch.where(counts > 0, weights, 0.0)
-
-
-def _conclude(
-    cfg: DictConfig,
-    module: ExpressionClassifier,
-    datamodule: FER2013DataModule,
-    evaluator: Evaluator,
-    results: list[PhaseResult],
-    run_dir: Path,
-) -> dict[str, Any]:
-    """Hand over the chosen weights, score them and draw."""
-    trained = [(phase_folder(run_dir, index, r.name), r) for index, r in enumerate(results) if not r.skipped]
-    # a phase with a holdout of its own is scored on other faces, so its accuracy does not compare
-    eligible = [(folder, r) for folder, r in trained if r.best_val_accuracy is not None and not r.phase.holdout]
-    chosen: dict[Weights, Path | None] = {}
-    if eligible:
-        folder, _ = max(eligible, key=lambda pair: pair[1].best_val_accuracy or 0.0)
-        best = checkpoint_path(folder, "best")
-        chosen["best"] = best if best.is_file() else None
-    if trained:
-        folder, last = trained[-1]
-        chosen["last"] = carried_checkpoint(folder, last.phase)
-    final = None  # trainer.enable_checkpointing=false and fast_dev_run leave none: the weights in hand are scored
-    for name, source in chosen.items():
-        if source is not None:
-            target = checkpoint_path(run_dir, name)
-            files.copy(source, target)
-            if name == cfg.select or final is None:
-                final = target
-    if final is not None:
-        checkpoint.load_weights(module.network, checkpoint.read(final), final)
-    scores = evaluator.score(module)
-    metrics = {
-        "phases": [report.phase_entry(result) for result in results],
-        "subset": "val",
-        "data": datamodule.faces.name,
-        "checkpoint": None if final is None else str(final.relative_to(run_dir)),
-        **scores,
-    }
-    files.write_json(run_dir / "metrics.json", metrics)
-    figures = run_dir / "figures"
-    plots.class_counts(datamodule, figures / "class_counts.png")
-    plots.face_sheet(datamodule, figures / "faces.png")
-    plots.history(results, f"Training on {datamodule.faces.name}", figures / "history.png")
-    plots.confusion(scores, evaluator.title, figures / "confusion.png")
-    loggers = (make_logger(logger, run_dir) for logger in cfg.logger.values() if logger is not None)
-    log_conclusion(loggers, scores, figures.glob("*.png"))
-    report.print_phases(metrics["phases"], datamodule.faces.name, final=scores)
-    log.info("the run is in %s%s", run_dir, "" if final is None else f", its weights in {final}")
-    return metrics
 
 
 def _refuse_other_overrides() -> None:
@@ -313,6 +113,7 @@ def _main(cfg: DictConfig) -> float:
                 cfg.data.dir = moved_to
             check("train", cfg)
         elif is_first():
+            precision.settle(cfg.trainer)  # a resumed run keeps it, whatever would be measured then
             run_config.save(cfg, hydra_config.runtime.choices, run_dir)
         run = train if cfg.members == 1 else train_ensemble
         try:

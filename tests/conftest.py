@@ -16,11 +16,11 @@ import pytest
 import torch
 from omegaconf import DictConfig
 
-from fer_lightning import train as train_module
 from fer_lightning.config_rules.check import check
 from fer_lightning.data.fer2013 import Faces
 from fer_lightning.data.synthetic import draw_sample
 from fer_lightning.models.networks import ExpressionCNN
+from fer_lightning.training.runner import train as run_training
 from tests.helpers import SHARED, SHRUNK, run_command
 
 # a shell's background job ignores Ctrl-C, and what the tests start and interrupt would inherit that
@@ -46,7 +46,7 @@ def train(compose: Callable[..., DictConfig]) -> Callable[..., dict]:
     def trained(run_dir: Path, *overrides: str) -> dict:
         cfg = compose("train", *SHRUNK, *overrides)
         check("train", cfg)
-        return train_module.train(cfg, run_dir)
+        return run_training(cfg, run_dir)
 
     return trained
 

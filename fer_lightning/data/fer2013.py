@@ -26,7 +26,7 @@ import numpy as np
 
 from fer_lightning.constants import IMAGE_SIZE, MAX_PIXEL, NUM_CLASSES, PIXELS
 from fer_lightning.errors import FerError
-from fer_lightning.utils.files import locked, replacing
+from fer_lightning.utils.files import locked, replacing, user_cache
 
 log = logging.getLogger(__name__)
 
@@ -384,9 +384,8 @@ def _source_key(path: Path) -> dict[str, Any]:
 
 def _cache_places(path: Path) -> tuple[Path, Path]:
     name = f"{path.name}.cache.npy"
-    user_folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fer_lightning"
     digest = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]
-    return path.with_name(name), user_folder / f"{digest}-{name}"
+    return path.with_name(name), user_cache() / f"{digest}-{name}"
 
 
 def _read_cache(place: Path, key: dict[str, Any]) -> np.ndarray | None:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from fer_lightning.data import ferplus
 from fer_lightning.data.fer2013 import Faces
-from fer_lightning.reporting import plots
+from fer_lightning.reporting import face_sheets, plots
 from fer_lightning.utils import files
 
 _EXAMPLES = 30  # faces on a sheet
@@ -168,7 +168,7 @@ def _sheet(
 
     pixels = evaluation.faces.pixels[evaluation.rows[chosen]]
     captions = [words(index) for index in chosen.tolist()]
-    return _figure(heading, caption, lambda path: plots.sheet(pixels, captions, evaluation.title, path))
+    return _figure(heading, caption, lambda path: face_sheets.captioned(pixels, captions, evaluation.title, path))
 
 
 def _agreement(evaluation: Evaluation, votes: np.ndarray, predicted: np.ndarray, right: np.ndarray) -> dict[str, str]:

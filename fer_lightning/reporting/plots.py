@@ -1,4 +1,4 @@
-"""Pictures that people look at, in one style, safe for the colour-blind."""
+"""Figures of scores, in one style, safe for the colour-blind."""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -7,107 +7,41 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
-import torch
-from torchvision.utils import make_grid
 
-from fer_lightning.data.datamodule import FER2013DataModule
 from fer_lightning.reporting.style import BLUE, GREEN, GREY, ORANGE, STYLE, save
-from fer_lightning.training.phases import PhaseResult
 
-_FACES_PER_CLASS = 10
+Epochs = Sequence[Mapping[str, float]]  # the scores of each
+
 _NO_SCORE = "no score"  # a run of a sweep that failed or is not done
 
 
-def class_counts(datamodule: FER2013DataModule, path: Path) -> None:
-    """Training rows of each class, the number on each bar."""
-    counts = datamodule.class_counts()
+def class_counts(counts: np.ndarray, class_names: Sequence[str], data: str, path: Path) -> None:
+    """Training rows of each class, the number on each bar.
+
+    Args:
+        counts: int64 [classes].
+        class_names: in the same order.
+        data: the name of the dataset.
+        path: where the PNG goes.
+    """
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(7, 4))
-        bars = axes.bar(datamodule.class_names, counts, color=BLUE)
+        bars = axes.bar(class_names, counts, color=BLUE)
         axes.bar_label(bars, labels=[f"{count:,}" for count in counts])
         axes.set_ylabel("training faces")
-        axes.set_title(f"Classes in {datamodule.faces.name}: {counts.sum():,} training faces")
+        axes.set_title(f"Classes in {data}: {counts.sum():,} training faces")
         save(figure, path)
 
 
-def face_sheet(datamodule: FER2013DataModule, path: Path) -> None:
-    """The first training faces of each class, a row a class."""
-    rows, faces = datamodule.rows("train"), datamodule.faces
-    labels = faces.labels[rows]
-    names = datamodule.class_names
-    sheet = np.full((len(names), _FACES_PER_CLASS, *faces.pixels.shape[1:]), 255, np.uint8)
-    for code in range(len(names)):
-        chosen = rows[labels == code][:_FACES_PER_CLASS]
-        sheet[code, : len(chosen)] = faces.pixels[chosen]
-    images = torch.from_numpy(sheet.reshape(-1, 1, *sheet.shape[2:]))
-    grid = make_grid(images, nrow=_FACES_PER_CLASS, padding=2, pad_value=255)[0].numpy()
-    with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(figsize=(9, 6.5))
-        axes.imshow(grid, cmap="gray", vmin=0, vmax=255)
-        step = faces.pixels.shape[1] + 2
-        axes.set_yticks([step * (code + 0.5) for code in range(len(names))], names)
-        axes.set_xticks([])
-        axes.tick_params(length=0)
-        axes.spines[:].set_visible(False)
-        axes.set_title(f"Training faces of {faces.name}")
-        save(figure, path)
-
-
-def sheet(pixels: np.ndarray, captions: Sequence[str], title: str, path: Path, columns: int = 10) -> None:
-    """Faces side by side, each with a line below it.
+def history(phases: Sequence[tuple[str, Epochs]], title: str, path: Path) -> None:
+    """Accuracy and loss of every epoch, the phases' borders marked.
 
     Args:
-        pixels: uint8 [N, 48, 48].
-        captions: one each.
-        title: of the whole.
-        path: where the PNG goes.
-        columns: faces in a row.
-    """
-    rows = -(-len(pixels) // columns)
-    with plt.rc_context(STYLE):
-        figure, grid = plt.subplots(rows, columns, figsize=(1.15 * columns, 1.45 * rows + 0.6), squeeze=False)
-        for axes in grid.flat:
-            axes.axis("off")
-        for axes, face, caption in zip(grid.flat, pixels, captions, strict=False):
-            axes.imshow(face, cmap="gray", vmin=0, vmax=255)
-            axes.text(0.5, -0.05, caption, transform=axes.transAxes, ha="center", va="top", fontsize=8)
-        figure.suptitle(title)
-        figure.tight_layout()
-        save(figure, path)
-
-
-def heat(pixels: np.ndarray, heats: np.ndarray, captions: Sequence[str], title: str, path: Path) -> None:
-    """Pairs of a face and the same face with heat on it, three pairs in a row.
-
-    Args:
-        pixels: uint8 [N, 48, 48].
-        heats: float [N, 48, 48], 0..1.
-        captions: one for each pair.
-        title: of the whole.
+        phases: each phase's name and the scores of its epochs.
+        title: of the figure.
         path: where the PNG goes.
     """
-    pairs = 3
-    rows = -(-len(pixels) // pairs)
-    height = 1.85 * rows + 0.6  # inches
-    with plt.rc_context(STYLE):
-        # tight_layout would shrink the faces for their captions, which are wider
-        places = {"left": 0, "right": 1, "bottom": 0, "top": 1 - 0.5 / height, "wspace": 0.04, "hspace": 0.4}
-        figure, grid = plt.subplots(rows, 2 * pairs, figsize=(8.4, height), squeeze=False, gridspec_kw=places)
-        for axes in grid.flat:
-            axes.axis("off")
-        for index, (face, warmth, caption) in enumerate(zip(pixels, heats, captions, strict=True)):
-            plain, warm = grid[index // pairs, 2 * (index % pairs) : 2 * (index % pairs) + 2]
-            for axes in (plain, warm):
-                axes.imshow(face, cmap="gray", vmin=0, vmax=255)
-            warm.imshow(warmth, cmap="inferno", vmin=0, vmax=1, alpha=0.55)
-            plain.text(1.05, -0.05, caption, transform=plain.transAxes, ha="center", va="top", fontsize=9)
-        figure.suptitle(title, y=1 - 0.1 / height)
-        save(figure, path)
-
-
-def history(results: Sequence[PhaseResult], title: str, path: Path) -> None:
-    """Accuracy and loss of every epoch, the phases' borders marked."""
-    epochs = [epoch for result in results for epoch in result.history]
+    epochs = [epoch for _, history in phases for epoch in history]
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(1, 2, figsize=(11, 4))
         for axis, name in zip(axes, ("accuracy", "loss"), strict=True):
@@ -117,23 +51,23 @@ def history(results: Sequence[PhaseResult], title: str, path: Path) -> None:
             axis.set_xlabel("epoch")
             axis.set_ylabel("cross-entropy" if name == "loss" else name)
             axis.xaxis.get_major_locator().set_params(integer=True)
-            _mark_phases(axis, results)
+            _mark_phases(axis, phases)
         axes[0].legend(loc="best")
         figure.suptitle(title)
         figure.tight_layout()
         save(figure, path)
 
 
-def _mark_phases(axis: Any, results: Sequence[PhaseResult]) -> None:
+def _mark_phases(axis: Any, phases: Sequence[tuple[str, Epochs]]) -> None:
     border = 0.5
-    for result in results:
-        if not result.history:
+    for name, history in phases:
+        if not history:
             continue
         if border > 1:
             axis.axvline(border, color=GREY, linestyle="--", linewidth=1)
-        middle = border + len(result.history) / 2
-        axis.text(middle, 1.02, result.name, transform=axis.get_xaxis_transform(), ha="center", color=GREY, fontsize=9)
-        border += len(result.history)
+        middle = border + len(history) / 2
+        axis.text(middle, 1.02, name, transform=axis.get_xaxis_transform(), ha="center", color=GREY, fontsize=9)
+        border += len(history)
 
 
 def confusion(scores: dict[str, Any], title: str, path: Path) -> None:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import lightning as L
-import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from lightning.pytorch.loggers import Logger
@@ -29,6 +28,7 @@ from fer_lightning.training.callbacks.history import History
 from fer_lightning.training.checkpoint_io import KeepingCheckpointIO, newest
 from fer_lightning.training.classifier import ExpressionClassifier
 from fer_lightning.training.distributed import is_first
+from fer_lightning.training.precision import SharedPrecision
 from fer_lightning.training.run_config import plain
 from fer_lightning.training.signals import raising_keyboard_interrupt
 from fer_lightning.utils import files
@@ -161,7 +161,7 @@ def _fit(
     folder: Path,
 ) -> PhaseResult:
     history = History()
-    callbacks: list[L.Callback] = [FiniteLoss(), history, EpochSeed(cfg.seed, index)]
+    callbacks: list[L.Callback] = [SharedPrecision(), FiniteLoss(), history, EpochSeed(cfg.seed, index)]
     if phase.source == "hard":
         callbacks.append(HardExampleMining(phase.holdout))
     last = checkpoint_path(folder, "last")
@@ -277,25 +277,9 @@ def make_trainer(config: DictConfig, **given: Any) -> L.Trainer:
         FerError: Lightning refuses a value.
     """
     options = {**plain(config), **given}
-    if options.get("precision") == "auto":
-        options["precision"] = best_precision(options["accelerator"])
     try:
         return L.Trainer(**options)
     except Exception as error:  # whatever Lightning and the plugins that it loads raise for an argument
         raise FerError(
             f"the trainer group has a value that Lightning refuses: {' '.join(str(error).split())}"
         ) from error
-
-
-def best_precision(accelerator: str) -> Literal["bf16-mixed", "32-true"]:
-    """bfloat16 autocast where the processor multiplies it natively, else float32.
-
-    Without such instructions bfloat16 is emulated, which is slower than float32.
-    """
-    if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
-        return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
-    if accelerator in ("auto", "cpu") and not torch.backends.mps.is_available():
-        capabilities = torch.cpu.get_capabilities()
-        if any(capabilities.get(name) for name in ("amx_bf16", "avx512_bf16", "bf16")):
-            return "bf16-mixed"
-    return "32-true"

@@ -24,7 +24,9 @@ def try_out(cfg: DictConfig) -> None:
     Raises:
         FerError: Lightning, torch or a logger's service refuses a value; the text names the config group.
     """
-    make_trainer(cfg.trainer, logger=False)
+    # auto is measured once everything else is right
+    precision = "32-true" if cfg.trainer.precision == "auto" else cfg.trainer.precision
+    make_trainer(cfg.trainer, precision=precision, logger=False)
     with _refusing("model"):
         with torch.device("meta"):
             network = instantiate(cfg.model)

@@ -7,9 +7,13 @@ from importlib.metadata import version
 import torch
 
 
+def processor() -> str:
+    """The name of the processor, or its architecture if it has none."""
+    return torch.cpu.get_capabilities().get("cpu_name") or platform.machine()
+
+
 def describe(*packages: str) -> str:
     """One line: processor, cores, GPU, Python, and the versions of ``packages``."""
-    processor = torch.cpu.get_capabilities().get("cpu_name") or platform.machine()
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
     versions = [f"{package} {version(package)}" for package in packages]
-    return ", ".join([f"{processor}, {os.cpu_count()} cores", gpu, f"Python {platform.python_version()}", *versions])
+    return ", ".join([f"{processor()}, {os.cpu_count()} cores", gpu, f"Python {platform.python_version()}", *versions])

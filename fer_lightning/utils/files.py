@@ -15,6 +15,15 @@ from filelock import FileLock
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
+def user_cache() -> Path:
+    """The user's own cache folder, which may not exist yet.
+
+    Raises:
+        RuntimeError: the user has no home directory.
+    """
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fer_lightning"
+
+
 def write_text(path: Path, text: str) -> None:
     """Write ``text``, whole or not at all."""
     with replacing(path) as temporary:

@@ -3,18 +3,18 @@
 from typing import Any
 
 _TARGETS = {
-    "fer_lightning.augment.Augmentation": "fer_lightning.data.augmentation.Augmentation",
-    "fer_lightning.callbacks.progressive_resizing.ProgressiveResizing": (
+    "fer_lightning.data.augmentation.Augmentation": "fer_lightning.data.augmentation.Augmentation",
+    "fer_lightning.training.callbacks.progressive_resizing.ProgressiveResizing": (
         "fer_lightning.training.callbacks.progressive_resizing.ProgressiveResizing"
     ),
-    "fer_lightning.datamodule.FER2013DataModule": "fer_lightning.data.datamodule.FER2013DataModule",
-    "fer_lightning.datamodule.FERPlusDataModule": "fer_lightning.data.datamodule.FERPlusDataModule",
-    "fer_lightning.datamodule.FolderDataModule": "fer_lightning.data.datamodule.FolderDataModule",
-    "fer_lightning.datamodule.SampleDataModule": "fer_lightning.data.datamodule.SampleDataModule",
-    "fer_lightning.network.ExpressionCNN": "fer_lightning.models.networks.ExpressionCNN",
-    "fer_lightning.network.PhoneCNN": "fer_lightning.models.networks.PhoneCNN",
-    "fer_lightning.schedules.cosine": "fer_lightning.training.schedules.cosine",
-    "fer_lightning.schedules.trapezoid": "fer_lightning.training.schedules.trapezoid",
+    "fer_lightning.data.datamodule.FER2013DataModule": "fer_lightning.data.datamodule.FER2013DataModule",
+    "fer_lightning.data.datamodule.FERPlusDataModule": "fer_lightning.data.datamodule.FERPlusDataModule",
+    "fer_lightning.data.datamodule.FolderDataModule": "fer_lightning.data.datamodule.FolderDataModule",
+    "fer_lightning.data.datamodule.SampleDataModule": "fer_lightning.data.datamodule.SampleDataModule",
+    "fer_lightning.models.networks.ExpressionCNN": "fer_lightning.models.networks.ExpressionCNN",
+    "fer_lightning.models.networks.PhoneCNN": "fer_lightning.models.networks.PhoneCNN",
+    "fer_lightning.training.schedules.cosine": "fer_lightning.training.schedules.cosine",
+    "fer_lightning.training.schedules.trapezoid": "fer_lightning.training.schedules.trapezoid",
 }
 
 

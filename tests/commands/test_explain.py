@@ -4,7 +4,8 @@ import torch
 from PIL import Image
 from torch import nn
 
-from fer_lightning.explain import choose, heat
+from fer_lightning.explain import choose
+from fer_lightning.models.attribution import heat
 from fer_lightning.models.networks import PhoneCNN
 from tests.helpers import assert_one_sentence, csv_text, run_command
 

@@ -3,11 +3,10 @@
 import numpy as np
 import torch
 
-from fer_lightning import audit
-from fer_lightning.data import fer2013, ferplus
+from fer_lightning.data import audit, fer2013, ferplus
 from fer_lightning.data.datamodule import FER2013DataModule
 from fer_lightning.data.fer2013 import Faces
-from fer_lightning.train import train
+from fer_lightning.training.runner import train
 
 TRAIN, VAL = 4000, 1000
 # half the channels are a quarter of the work

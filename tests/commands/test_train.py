@@ -11,20 +11,19 @@ import pytest
 import torch
 from PIL import Image
 
-from fer_lightning import train as train_module
 from fer_lightning.constants import LABELS
 from fer_lightning.data.augmentation import RandomAffine
 from fer_lightning.data.ferplus import COLUMNS, VOTES_FILE
 from fer_lightning.errors import FerError, exit_on_user_error
 from fer_lightning.models.checkpoint import load_network, read
 from fer_lightning.training.callbacks.history import History
+from fer_lightning.training.ensemble_runner import train_ensemble
+from fer_lightning.training.runner import train as run_training
 from tests.helpers import SHRUNK, assert_one_sentence, csv_text, run_command
 
 FEW = ("phases.baseline.epochs=2", "phases.hard_examples.epochs=1", "phases.balance.epochs=2")
 LONG = ("best", "distill", "ensemble")  # one long phase, with FER+'s votes
-PACKAGED_EXPERIMENTS = {
-    path.stem for path in (Path(train_module.__file__).parents[1] / "conf" / "experiment").glob("*.yaml")
-}
+PACKAGED_EXPERIMENTS = {path.stem for path in (Path(__file__).parents[2] / "conf" / "experiment").glob("*.yaml")}
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +154,7 @@ def test_the_votes_of_ferplus_as_labels_and_beside_them(compose, tmp_path, faces
     for experiment, classes in (("ferplus", 8), ("best", 7)):
         words = (f"+experiment={experiment}", f"data.dir={tmp_path}", "data.batch_size=8", "phases.fit.epochs=1")
         run_dir = tmp_path / experiment
-        metrics = train_module.train(compose("train", *small, *words), run_dir)
+        metrics = run_training(compose("train", *small, *words), run_dir)
         assert len(metrics["per_class"]) == classes
         assert load_network(run_dir / "checkpoints" / "best.ckpt")[0][-1].out_features == classes
 
@@ -204,7 +203,7 @@ def test_progressive_crops(train, tmp_path, monkeypatch):
 
 def test_an_ensemble_is_its_members_average(train, compose, tmp_path, capsys):
     words = ("+experiment=ensemble", "members=2", "vote_weight=0", "phases.fit.epochs=1", "data.train=21")
-    metrics = train_module.train_ensemble(compose("train", *SHRUNK, *words), tmp_path)
+    metrics = train_ensemble(compose("train", *SHRUNK, *words), tmp_path)
     saved = json.loads((tmp_path / "metrics.json").read_text())
     weights = [tmp_path / "members" / name / "checkpoints" / "best.ckpt" for name in ("1", "2")]
     assert read(weights[0])["hyper_parameters"]["seed"] == 0
@@ -215,7 +214,7 @@ def test_an_ensemble_is_its_members_average(train, compose, tmp_path, capsys):
     assert saved["mean"] == pytest.approx(sum(alone) / 2)
     assert saved["accuracy"] == metrics["accuracy"]
     before = weights[0].stat().st_mtime_ns
-    train_module.train_ensemble(compose("train", *SHRUNK, *words), tmp_path)
+    train_ensemble(compose("train", *SHRUNK, *words), tmp_path)
     assert weights[0].stat().st_mtime_ns == before  # what is done is not done again
 
 
@@ -239,7 +238,7 @@ def test_trains_on_folders_of_pictures(compose, tmp_path, faces):
         Image.fromarray(faces.pixels[row]).save(picture)
     small = [word for word in SHRUNK if not word.startswith("data")]
     words = ("data=folder", f"data.dir={tmp_path}/pictures", "phases.baseline.epochs=1")
-    metrics = train_module.train(compose("train", *small, *words), tmp_path / "run")
+    metrics = run_training(compose("train", *small, *words), tmp_path / "run")
     assert metrics["n"] == 6  # a fifth, held out
 
 

@@ -158,7 +158,7 @@ def test_several_are_averaged(path, content, tmp_path):
 def test_a_checkpoint_of_an_earlier_layout_loads(tmp_path):
     network = ExpressionCNN(channels=[4, 4, 4, 4], dense=[4])
     weights = {f"network.{name}": value for name, value in network.state_dict().items()}
-    former = {**MODEL, "_target_": "fer_lightning.network.ExpressionCNN"}
+    former = {**MODEL, "_target_": "fer_lightning.models.networks.ExpressionCNN"}
     torch.save({"state_dict": weights, "hyper_parameters": {"model": former}}, tmp_path / "old.ckpt")
     loaded, _ = load_network(tmp_path / "old.ckpt")
     assert type(loaded) is ExpressionCNN

@@ -5,9 +5,8 @@ import pytest
 from PIL import Image
 
 from fer_lightning.constants import LABELS
-from fer_lightning.data.datamodule import SampleDataModule
-from fer_lightning.reporting import plots
-from fer_lightning.training.phases import Phase, PhaseResult
+from fer_lightning.data.synthetic import draw_sample
+from fer_lightning.reporting import face_sheets, plots
 
 
 def drawn(path):
@@ -17,22 +16,21 @@ def drawn(path):
 
 
 def test_figures_of_the_data_with_a_missing_class(tmp_path):
-    datamodule = SampleDataModule(train=5, val=7, test=0, seed=0)  # two classes have no face
-    datamodule.setup()
-    plots.class_counts(datamodule, tmp_path / "counts.png")
-    plots.face_sheet(datamodule, tmp_path / "faces.png")
+    faces = draw_sample(train=5, val=0, test=0, seed=0)  # two classes have no face
+    plots.class_counts(np.bincount(faces.labels, minlength=7), LABELS, faces.name, tmp_path / "counts.png")
+    face_sheets.by_class(faces.pixels, faces.labels, LABELS, faces.name, tmp_path / "faces.png")
     assert drawn(tmp_path / "counts.png")
     assert drawn(tmp_path / "faces.png")
 
 
 def test_history_with_a_skipped_phase_and_missing_scores(tmp_path):
     epoch = {"train_loss": 1.0, "train_accuracy": 0.4, "images_per_second": 1.0}
-    results = [
-        PhaseResult("baseline", Phase(), 10, 2, [{**epoch, "val_loss": 1.1, "val_accuracy": 0.3}, epoch]),
-        PhaseResult("hard_examples", Phase(source="hard")),
-        PhaseResult("balance", Phase(augment=True), 10, 1, [epoch]),
+    phases = [
+        ("baseline", [{**epoch, "val_loss": 1.1, "val_accuracy": 0.3}, epoch]),
+        ("hard_examples", []),
+        ("balance", [epoch]),
     ]
-    plots.history(results, "some faces", tmp_path / "history.png")
+    plots.history(phases, "some faces", tmp_path / "history.png")
     assert drawn(tmp_path / "history.png")
 
 

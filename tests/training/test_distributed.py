@@ -64,7 +64,7 @@ def test_epoch_scores_are_those_of_all_faces(runs):
     (epoch,) = content["callbacks"]["History"]["epochs"]
     (phase, _) = json.loads((runs / "two" / "metrics.json").read_text())["phases"]
     assert epoch["val_accuracy"] == pytest.approx(phase["val_accuracy"])
-    assert epoch["val_loss"] == pytest.approx(phase["val_loss"], rel=0.02)  # bfloat16 against float32
+    assert epoch["val_loss"] == pytest.approx(phase["val_loss"], rel=0.02)
 
 
 @pytest.mark.parametrize("processes", [2, 3])

@@ -3,11 +3,9 @@ from dataclasses import fields
 
 import lightning as L
 import pytest
-import torch
 from omegaconf import OmegaConf
 
 from fer_lightning.errors import FerError
-from fer_lightning.training import phases
 from fer_lightning.training.phases import Phase, parse_phases
 
 
@@ -56,12 +54,3 @@ def test_every_key_of_a_phase_is_in_the_packaged_configs(compose):
 
 def test_the_keys_of_the_trainer_are_lightnings(compose):
     assert set(compose("train").trainer) <= set(inspect.signature(L.Trainer).parameters)
-
-
-@pytest.mark.parametrize(
-    ("capabilities", "precision"),
-    [({"avx512_bf16": True}, "bf16-mixed"), ({"amx_bf16": True}, "bf16-mixed"), ({"avx512_f": True}, "32-true")],
-)
-def test_precision_follows_the_processor(monkeypatch, capabilities, precision):
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
-    assert phases.best_precision("cpu") == precision

@@ -1,0 +1,70 @@
+"""Tables of scores in the terminal."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+_NONE = "-"
+
+
+def _percent(value: float | None) -> str:
+    return _NONE if value is None else f"{100 * value:.1f} %"
+
+
+def print_phases(entries: Sequence[dict[str, Any]], data: str, final: dict[str, Any] | None = None) -> None:
+    """The table of scores by phase; with ``final`` a last line for the weights that the run hands over.
+
+    Args:
+        entries: of metrics.json, one a phase.
+        data: what the faces are.
+        final: see ``metrics.score``.
+    """
+    table = Table(
+        title=f"Scores by phase on the val split of {data}",
+        caption="fresh: on the faces whose exact pixels are not in training",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),  # the longest phase name fits 80 columns then
+        caption_justify="left",
+    )
+    for column in ("phase", "faces", "epochs", "val loss", "accuracy", "fresh", "macro F1", "images/s"):
+        table.add_column(column, justify="left" if column == "phase" else "right", no_wrap=True)
+    for entry in entries:
+        rate = entry["images_per_second"]
+        table.add_row(
+            entry["name"],
+            "skipped" if entry["skipped"] else f"{entry['examples']:,}",
+            str(entry["epochs"]),
+            *_score_cells(entry["val_loss"], entry["val_accuracy"], entry["val_accuracy_fresh"], entry["val_macro_f1"]),
+            _NONE if rate is None else f"{rate:.0f}",
+        )
+    if final:
+        table.add_section()
+        cells = _score_cells(final["loss"], final["accuracy"], final["accuracy_fresh"], final["macro_f1"])
+        table.add_row("handed over", "", "", *cells, "")
+    Console().print(table)
+
+
+def _score_cells(loss: float, accuracy: float | None, fresh: float | None, macro_f1: float) -> list[str]:
+    return [f"{loss:.3f}", _percent(accuracy), _percent(fresh), f"{macro_f1:.3f}"]
+
+
+def print_scores(scores: dict[str, Any], title: str) -> None:
+    """Accuracy, then precision, recall and F1 by class."""
+    table = Table(
+        title=f"{title}, {scores['n']:,} faces",
+        box=SIMPLE_HEAD,
+        caption=(
+            f"accuracy {_percent(scores['accuracy'])}; on the {scores['n_fresh']:,} faces that are not in training "
+            f"{_percent(scores['accuracy_fresh'])}; macro F1 {scores['macro_f1']:.3f}"
+        ),
+        caption_justify="left",
+    )
+    table.add_column("class")
+    for column in ("precision", "recall", "F1", "faces"):
+        table.add_column(column, justify="right")
+    for label, row in scores["per_class"].items():
+        table.add_row(label, *(f"{row[key]:.3f}" for key in ("precision", "recall", "f1")), f"{row['n']:,}")
+    Console().print(table)

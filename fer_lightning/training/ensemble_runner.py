@@ -1,0 +1,75 @@
+"""Several networks of one recipe, trained one after another, and their average."""
+
+import copy
+import json
+import logging
+import statistics
+from pathlib import Path
+from typing import Any
+
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from fer_lightning.data.datamodule import FER2013DataModule
+from fer_lightning.models import checkpoint
+from fer_lightning.reporting import plots, tables
+from fer_lightning.training.classifier import ExpressionClassifier
+from fer_lightning.training.distributed import is_first
+from fer_lightning.training.evaluator import Evaluator
+from fer_lightning.training.runner import train
+from fer_lightning.utils import files
+
+log = logging.getLogger(__name__)
+
+
+def train_ensemble(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
+    """Train ``cfg.members`` networks from as many seeds, each in a folder of its own, and score their average.
+
+    A member that is done is not trained again; one that was interrupted goes on.
+
+    Returns:
+        The content of metrics.json: ``members``, the list of their accuracies, their mean and
+        standard deviation, and the average's scores (``metrics.score``).
+
+    Raises:
+        FerError: see ``train``.
+        KeyboardInterrupt: on Ctrl-C, with a text that says how to go on.
+    """
+    folders = [run_dir / "members" / str(index + 1) for index in range(cfg.members)]
+    for index, folder in enumerate(folders):
+        member = copy.deepcopy(cfg)
+        member.seed = cfg.seed + index
+        member.data.shuffle_seed = cfg.data.shuffle_seed + index
+        if not (folder / "metrics.json").is_file():
+            log.info("member %d of %d, seed %d", index + 1, cfg.members, member.seed)
+            try:
+                train(member, folder)
+            except KeyboardInterrupt as interrupt:
+                raise type(interrupt)(
+                    f"stopped in member {index + 1}; go on with: python -m fer_lightning.train resume={run_dir}"
+                ) from None
+    if not is_first():
+        return {}
+    found = [json.loads((folder / "metrics.json").read_text()) for folder in folders]
+    paths = [folder / str(metrics["checkpoint"]) for folder, metrics in zip(folders, found, strict=True)]
+    datamodule: FER2013DataModule = instantiate(cfg.data)
+    datamodule.setup()
+    evaluator = Evaluator(datamodule, "val", cfg.trainer.accelerator, progress=cfg.trainer.enable_progress_bar)
+    average = checkpoint.load(paths).network(len(datamodule.class_names))
+    scores = evaluator.score(ExpressionClassifier(average, class_names=datamodule.class_names))
+    accuracies = [metrics["accuracy"] for metrics in found]
+    mean, spread = statistics.mean(accuracies), statistics.stdev(accuracies)
+    files.write_json(
+        run_dir / "metrics.json",
+        {"members": accuracies, "mean": mean, "standard_deviation": spread, "subset": "val", **scores},
+    )
+    plots.confusion(scores, evaluator.title, run_dir / "figures" / "confusion.png")
+    tables.print_scores(scores, f"{evaluator.title}, average of {cfg.members}")
+    log.info(
+        "each alone: %s; mean %.2f %%, standard deviation %.2f",
+        ", ".join(f"{a:.2%}" for a in accuracies),
+        100 * mean,
+        100 * spread,
+    )
+    log.info("the average is used by ckpt=[%s]", ",".join(map(str, paths)))
+    return scores

@@ -1,0 +1,74 @@
+"""The evaluation of a checkpoint, with its report and figures."""
+
+import logging
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from fer_lightning.data.datamodule import FER2013DataModule
+from fer_lightning.models import checkpoint
+from fer_lightning.models.ensemble import AverageOverViews
+from fer_lightning.reporting import html, plots, tables
+from fer_lightning.reporting.html import Evaluation
+from fer_lightning.training import metrics
+from fer_lightning.training.classifier import ExpressionClassifier
+from fer_lightning.training.evaluator import Evaluator
+from fer_lightning.training.run_config import plain
+from fer_lightning.utils import files
+from fer_lightning.utils.environment import describe
+
+log = logging.getLogger(__name__)
+
+
+def evaluate(cfg: DictConfig, trained: checkpoint.Trained, out: Path) -> dict[str, Any]:
+    """Score ``trained``, of ``cfg.ckpt``, on ``cfg.subset``; write a report, metrics.json and figures into ``out``.
+
+    Raises:
+        FerError: what the user can mend.
+    """
+    datamodule: FER2013DataModule = instantiate(cfg.data)
+    network = trained.network(len(datamodule.class_names))
+    if cfg.tta != "none":
+        network = AverageOverViews(network, cfg.tta)
+    datamodule.setup()
+    evaluator = Evaluator(datamodule, cfg.subset, cfg.accelerator)
+    logits = evaluator.predict(ExpressionClassifier(network, class_names=datamodule.class_names))
+    scores = metrics.score(logits, evaluator.labels, evaluator.fresh, datamodule.class_names)
+    files.write_json(
+        out / "metrics.json",
+        {
+            "checkpoint": plain(cfg)["ckpt"],
+            "tta": cfg.tta,
+            "subset": cfg.subset,
+            "data": datamodule.faces.name,
+            **scores,
+        },
+    )
+    plots.confusion(scores, evaluator.title, out / "figures" / "confusion.png")
+    plots.per_class(scores, evaluator.title, out / "figures" / "per_class.png")
+    html.write(
+        Evaluation(
+            evaluator.title,
+            scores,
+            logits,
+            datamodule.faces,
+            evaluator.rows,
+            datamodule.class_names,
+            datamodule.read_votes(),
+        ),
+        out / "report.html",
+        command=shlex.join(["python", "-m", "fer_lightning.evaluate", *sys.argv[1:]]),
+        config=OmegaConf.to_yaml(cfg, resolve=True),
+        training=yaml.safe_dump_all(trained.settings, sort_keys=False),
+        machine=describe("torch", "lightning"),
+        hashes={path.name: html.digest_of(path) for path in trained.paths}
+        | {f"the {cfg.subset} faces": html.digest_of_rows(datamodule.faces, evaluator.rows)},
+    )
+    tables.print_scores(scores, evaluator.title)
+    log.info("report.html, metrics.json and figures are in %s", out)
+    return scores

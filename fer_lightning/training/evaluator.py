@@ -1,0 +1,82 @@
+"""Scores networks on one split: the one way that every accuracy of this project is computed."""
+
+from functools import cached_property
+from typing import Any
+
+import lightning as L
+import numpy as np
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
+from omegaconf import DictConfig
+from torch import Tensor
+
+from fer_lightning.data.datamodule import FER2013DataModule, Subset
+from fer_lightning.training import metrics
+from fer_lightning.training.classifier import ExpressionClassifier
+
+# what decides which rows are in which split, so a checkpoint is by default scored on its own; the last
+# four say which faces are drawn for data=sample
+SPLIT_KEYS = ("split", "split_seed", "val_fraction", "drop_overlap", "train", "val", "test", "seed")
+
+
+class Evaluator:
+    """Scores networks on one split, in float32, so that a figure does not hang on the processor.
+
+    Args:
+        datamodule: after ``setup``.
+        accelerator: Lightning's name of one.
+        progress: whether to show a progress bar.
+
+    Raises:
+        FerError: the split is empty.
+    """
+
+    def __init__(
+        self, datamodule: FER2013DataModule, subset: Subset, accelerator: str, *, progress: bool = True
+    ) -> None:
+        self.datamodule = datamodule
+        self.subset = subset
+        self.rows = datamodule.rows(subset)
+        self._accelerator = accelerator
+        self._progress = progress
+
+    @property
+    def labels(self) -> np.ndarray:
+        return self.datamodule.faces.labels[self.rows]
+
+    @cached_property
+    def fresh(self) -> np.ndarray:
+        return self.datamodule.is_fresh(self.subset)
+
+    @property
+    def title(self) -> str:
+        return f"{self.subset} split of {self.datamodule.faces.name}"
+
+    def predict(self, module: ExpressionClassifier) -> Tensor:
+        """float32 logits [N, classes] of the split's rows."""
+        trainer = L.Trainer(
+            accelerator=self._accelerator,
+            devices=1,
+            plugins=[LightningEnvironment()],  # one process, also where SLURM or torchrun started several
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=self._progress,
+            enable_model_summary=False,
+        )
+        return metrics.predict_logits(module, self.datamodule.loader(self.rows), trainer)
+
+    def score(self, module: ExpressionClassifier) -> dict[str, Any]:
+        """See ``metrics.score``."""
+        return metrics.score(self.predict(module), self.labels, self.fresh, self.datamodule.class_names)
+
+
+def adopt_split(cfg: DictConfig, settings: dict[str, Any], overrides: list[str]) -> None:
+    """Take the split that the checkpoint was trained with, where the command line does not name one."""
+    given = {word.partition("=")[0].lstrip("+~") for word in overrides}
+    trained = settings.get("data")
+    if not isinstance(trained, dict):
+        return
+    for key in SPLIT_KEYS:
+        value = trained.get(key)
+        is_plain = isinstance(value, str | int | float) and "$" not in str(value)
+        if is_plain and key in cfg.data and f"data.{key}" not in given:
+            cfg.data[key] = value

@@ -1,0 +1,179 @@
+"""One training run: its phases, the weights it ends with, their scores and figures."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from fer_lightning.constants import NUM_CLASSES
+from fer_lightning.data.datamodule import FER2013DataModule
+from fer_lightning.models import checkpoint
+from fer_lightning.reporting import face_sheets, plots, tables
+from fer_lightning.training import precision
+from fer_lightning.training.classifier import ExpressionClassifier
+from fer_lightning.training.conclusion import log_conclusion
+from fer_lightning.training.distillation import Distillation
+from fer_lightning.training.distributed import is_first
+from fer_lightning.training.evaluator import Evaluator
+from fer_lightning.training.phases import (
+    PhaseResult,
+    Weights,
+    carried_checkpoint,
+    checkpoint_path,
+    make_logger,
+    parse_phases,
+    phase_folder,
+    run_phases,
+)
+from fer_lightning.training.run_config import plain
+from fer_lightning.training.trial import try_out
+from fer_lightning.utils import files
+
+log = logging.getLogger(__name__)
+
+
+def train(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
+    """Run (or go on with) the phases of ``cfg`` and write everything about them into ``run_dir``.
+
+    Returns:
+        The content of metrics.json: ``phases``, a list with name, epochs, examples and scores, and the
+        final scores (``metrics.score``). Of several processes the first has it, the others have nothing.
+
+    Raises:
+        FerError: what the user can mend.
+    """
+    # mistakes here should not wait for the data
+    phases = parse_phases(cfg.phases)
+    try_out(cfg)
+    precision.settle(cfg.trainer)
+    L.seed_everything(cfg.seed, verbose=False)
+    datamodule: FER2013DataModule = instantiate(cfg.data, augment=instantiate(cfg.augment), votes=cfg.vote_weight > 0)
+    datamodule.setup()
+    if len(datamodule.class_names) != NUM_CLASSES:
+        log.info("networks with %d classes cannot be exported", len(datamodule.class_names))
+    network = instantiate(cfg.model, num_classes=len(datamodule.class_names))
+    if cfg.init is not None:
+        start = checkpoint.path_of(cfg.init, "init")
+        checkpoint.load_weights(network, checkpoint.read(start), start)
+    module = ExpressionClassifier(
+        network,
+        optimizer=instantiate(cfg.optimizer),
+        scheduler=instantiate(cfg.scheduler),
+        decay_vectors=cfg.decay_vectors,
+        label_smoothing=cfg.label_smoothing,
+        class_weights=_inverse_frequency(datamodule) if cfg.class_weights else None,
+        compile=cfg.compile,
+        vote_weight=cfg.vote_weight,
+        distillation=_distillation(cfg, len(datamodule.class_names)),
+        class_names=datamodule.class_names,
+        settings=_provenance(cfg, datamodule),
+    )
+    evaluator = Evaluator(datamodule, "val", cfg.trainer.accelerator, progress=cfg.trainer.enable_progress_bar)
+    results = []
+    for result in run_phases(cfg, module, datamodule, run_dir, lambda: evaluator.score(module)):
+        results.append(result)
+        if is_first() and len(results) < len(phases):  # the last one's line comes with the final scores
+            tables.print_phases([phase_entry(r) for r in results], datamodule.faces.name)
+    if not is_first():
+        return {}
+    return _conclude(cfg, module, datamodule, evaluator, results, run_dir)
+
+
+def phase_entry(result: PhaseResult) -> dict[str, Any]:
+    """A phase in metrics.json: the scores are of the weights that it hands on, on the val split."""
+    rates = [epoch["images_per_second"] for epoch in result.history]
+    return {
+        "name": result.name,
+        "skipped": result.skipped,
+        "epochs": result.epochs,
+        "examples": result.examples,
+        "val_accuracy": result.scores["accuracy"],
+        "val_accuracy_fresh": result.scores["accuracy_fresh"],
+        "val_loss": result.scores["loss"],
+        "val_macro_f1": result.scores["macro_f1"],
+        "images_per_second": round(sum(rates) / len(rates), 1) if rates else None,
+        "history": result.history,
+    }
+
+
+def _distillation(cfg: DictConfig, classes: int) -> Distillation | None:
+    if cfg.teacher is None:
+        return None
+    teacher = checkpoint.load(checkpoint.paths_of(cfg.teacher, "teacher")).network(classes)
+    return Distillation(teacher, **plain(cfg.distillation))
+
+
+def _provenance(cfg: DictConfig, datamodule: FER2013DataModule) -> dict[str, Any]:
+    """What a checkpoint says of its making; not the folders, which are the user's own business."""
+    values = plain(cfg)
+    for key in ("logger", "resume"):
+        values.pop(key)
+    values["data"].pop("dir", None)
+    for key in ("init", "teacher"):
+        if values[key] is not None:
+            values[key] = [path.name for path in checkpoint.paths_of(values[key], key)]
+    values["model"]["num_classes"] = len(datamodule.class_names)
+    return values | {"data_name": datamodule.faces.name}
+
+
+def _inverse_frequency(datamodule: FER2013DataModule) -> torch.Tensor:
+    """float32 [classes] with a mean of 1 over the training rows; a class without rows weighs nothing."""
+    counts = torch.from_numpy(datamodule.class_counts()).float()
+    weights = counts.sum() / ((counts > 0).sum() * counts)
+    return torch.where(counts > 0, weights, 0.0)
+
+
+def _conclude(
+    cfg: DictConfig,
+    module: ExpressionClassifier,
+    datamodule: FER2013DataModule,
+    evaluator: Evaluator,
+    results: list[PhaseResult],
+    run_dir: Path,
+) -> dict[str, Any]:
+    """Hand over the chosen weights, score them and draw."""
+    trained = [(phase_folder(run_dir, index, r.name), r) for index, r in enumerate(results) if not r.skipped]
+    # a phase with a holdout of its own is scored on other faces, so its accuracy does not compare
+    eligible = [(folder, r) for folder, r in trained if r.best_val_accuracy is not None and not r.phase.holdout]
+    chosen: dict[Weights, Path | None] = {}
+    if eligible:
+        folder, _ = max(eligible, key=lambda pair: pair[1].best_val_accuracy or 0.0)
+        best = checkpoint_path(folder, "best")
+        chosen["best"] = best if best.is_file() else None
+    if trained:
+        folder, last = trained[-1]
+        chosen["last"] = carried_checkpoint(folder, last.phase)
+    final = None  # trainer.enable_checkpointing=false and fast_dev_run leave none: the weights in hand are scored
+    for name, source in chosen.items():
+        if source is not None:
+            target = checkpoint_path(run_dir, name)
+            files.copy(source, target)
+            if name == cfg.select or final is None:
+                final = target
+    if final is not None:
+        checkpoint.load_weights(module.network, checkpoint.read(final), final)
+    scores = evaluator.score(module)
+    metrics = {
+        "phases": [phase_entry(result) for result in results],
+        "subset": "val",
+        "data": datamodule.faces.name,
+        "checkpoint": None if final is None else str(final.relative_to(run_dir)),
+        **scores,
+    }
+    files.write_json(run_dir / "metrics.json", metrics)
+    figures = run_dir / "figures"
+    faces, rows, names = datamodule.faces, datamodule.rows("train"), datamodule.class_names
+    plots.class_counts(datamodule.class_counts(), names, faces.name, figures / "class_counts.png")
+    face_sheets.by_class(faces.pixels[rows], faces.labels[rows], names, faces.name, figures / "faces.png")
+    epochs = [(result.name, result.history) for result in results]
+    plots.history(epochs, f"Training on {faces.name}", figures / "history.png")
+    plots.confusion(scores, evaluator.title, figures / "confusion.png")
+    loggers = (make_logger(logger, run_dir) for logger in cfg.logger.values() if logger is not None)
+    log_conclusion(loggers, scores, figures.glob("*.png"))
+    tables.print_phases(metrics["phases"], datamodule.faces.name, final=scores)
+    log.info("the run is in %s%s", run_dir, "" if final is None else f", its weights in {final}")
+    return metrics
