@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from fer_lightning.config_rules.check import check
+from fer_lightning.config_rules.command_line import refusing_former_keys
 from fer_lightning.constants import LABELS
 from fer_lightning.data import fer2013, ferplus
 from fer_lightning.data.audit import Finding, examine
@@ -91,6 +92,7 @@ def print_leaks(faces: Faces) -> None:
             log.info("%d of %d %s rows are pixel for pixel in Training", count, len(rows), usage)
 
 
+@refusing_former_keys
 @hydra.main(version_base="1.3", config_path="pkg://fer_lightning.conf", config_name="audit")
 def main(cfg: DictConfig) -> None:
     quiet_libraries()

@@ -11,6 +11,7 @@ import requests
 from omegaconf import DictConfig
 
 from fer_lightning.config_rules.check import check
+from fer_lightning.config_rules.command_line import refusing_former_keys
 from fer_lightning.data import fer2013
 from fer_lightning.errors import FerError, exit_on_user_error
 
@@ -104,6 +105,7 @@ def _explained() -> Any:
         ) from error
 
 
+@refusing_former_keys
 @hydra.main(version_base="1.3", config_path="pkg://fer_lightning.conf", config_name="download")
 def main(cfg: DictConfig) -> None:
     with exit_on_user_error():

@@ -7,6 +7,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from fer_lightning.config_rules.check import check
+from fer_lightning.config_rules.command_line import refusing_former_keys
 from fer_lightning.errors import exit_on_user_error
 from fer_lightning.models import checkpoint
 from fer_lightning.training.evaluation import evaluate
@@ -14,6 +15,7 @@ from fer_lightning.training.evaluator import adopt_split
 from fer_lightning.utils.quiet import quiet_libraries
 
 
+@refusing_former_keys
 @hydra.main(version_base="1.3", config_path="pkg://fer_lightning.conf", config_name="evaluate")
 def main(cfg: DictConfig) -> None:
     quiet_libraries()

@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 from torch import nn
 
 from fer_lightning.config_rules.check import check
+from fer_lightning.config_rules.command_line import refusing_former_keys
 from fer_lightning.data.datamodule import FER2013DataModule
 from fer_lightning.errors import FerError, exit_on_user_error
 from fer_lightning.models import checkpoint
@@ -70,6 +71,7 @@ def _given(rows: Sequence[int], count: int) -> np.ndarray:
     return np.array(rows, np.int64)
 
 
+@refusing_former_keys
 @hydra.main(version_base="1.3", config_path="pkg://fer_lightning.conf", config_name="explain")
 def main(cfg: DictConfig) -> None:
     quiet_libraries()

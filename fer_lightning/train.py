@@ -17,6 +17,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from fer_lightning import sweep
 from fer_lightning.config_rules.check import check
+from fer_lightning.config_rules.command_line import refusing_former_keys
 from fer_lightning.errors import FerError, exit_on_user_error
 from fer_lightning.training import precision, run_config
 from fer_lightning.training.distributed import is_first, is_launched_from_outside, is_requeued
@@ -115,7 +116,7 @@ def _main(cfg: DictConfig) -> float:
         elif is_first():
             precision.settle(cfg.trainer)  # a resumed run keeps it, whatever would be measured then
             run_config.save(cfg, hydra_config.runtime.choices, run_dir)
-        run = train if cfg.members == 1 else train_ensemble
+        run = train if cfg.ensemble_size == 1 else train_ensemble
         try:
             return run(cfg, run_dir).get("accuracy", math.nan)
         except KeyboardInterrupt as interrupt:
@@ -124,6 +125,7 @@ def _main(cfg: DictConfig) -> float:
             ) from None
 
 
+@refusing_former_keys
 @hydra.main(version_base="1.3", config_path="pkg://fer_lightning.conf", config_name="train")
 def main(cfg: DictConfig) -> float | None:
     quiet_libraries()

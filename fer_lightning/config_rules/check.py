@@ -1,11 +1,12 @@
 """Checking a composed config. Works on plain values; imports neither torch nor Lightning."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from fer_lightning.config_rules.command_line import refuse_former_keys
 from fer_lightning.config_rules.commands import COMMANDS
 from fer_lightning.config_rules.relations import check_relations
 from fer_lightning.config_rules.rules import Group
@@ -23,15 +24,24 @@ def check(command: str, cfg: DictConfig) -> None:
         cfg: the config that the command was started with.
 
     Raises:
-        FerError: a value has the wrong type or is out of range; the text names the key and what it must be.
+        FerError: a value has the wrong type or is out of range, or a key has been renamed; the text names the key and
+            what is right.
     """
     try:
         values = OmegaConf.to_container(cfg, resolve=True)
     except (OmegaConfBaseException, RecursionError) as error:
         raise FerError(f"the configuration is wrong: {str(error).strip().splitlines()[0]}") from error
     assert isinstance(values, dict)  # as every command's config is
+    refuse_former_keys(_keys(values))
     _check_group("", values, COMMANDS[command])
     check_relations(values)
+
+
+def _keys(values: Mapping[Any, Any]) -> Iterator[str]:
+    for name, value in values.items():
+        yield str(name)
+        if isinstance(value, Mapping):
+            yield from (f"{name}.{each}" for each in value)
 
 
 def _check_group(path: str, value: Any, group: Group) -> None:

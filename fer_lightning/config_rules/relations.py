@@ -32,7 +32,7 @@ def check_relations(values: Mapping[Any, Any]) -> None:
 
 
 def _check_seeds(values: Mapping[Any, Any]) -> None:
-    networks = values.get("members", 1)
+    networks = values.get("ensemble_size", 1)
     if networks > 1 and not SEED.accepts(values.get("seed", 0) + networks - 1):
         raise FerError(f"seed must leave room for the seeds of {networks} networks, got {values['seed']}")
 

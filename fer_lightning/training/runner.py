@@ -56,14 +56,14 @@ def train(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
     if len(datamodule.class_names) != NUM_CLASSES:
         log.info("networks with %d classes cannot be exported", len(datamodule.class_names))
     network = instantiate(cfg.model, num_classes=len(datamodule.class_names))
-    if cfg.init is not None:
-        start = checkpoint.path_of(cfg.init, "init")
+    if cfg.init_from is not None:
+        start = checkpoint.path_of(cfg.init_from, "init_from")
         checkpoint.load_weights(network, checkpoint.read(start), start)
     module = ExpressionClassifier(
         network,
         optimizer=instantiate(cfg.optimizer),
         scheduler=instantiate(cfg.scheduler),
-        decay_vectors=cfg.decay_vectors,
+        no_decay_on_norm_and_bias=cfg.no_decay_on_norm_and_bias,
         label_smoothing=cfg.label_smoothing,
         class_weights=_inverse_frequency(datamodule) if cfg.class_weights else None,
         compile=cfg.compile,
@@ -113,7 +113,7 @@ def _provenance(cfg: DictConfig, datamodule: FER2013DataModule) -> dict[str, Any
     for key in ("logger", "resume"):
         values.pop(key)
     values["data"].pop("dir", None)
-    for key in ("init", "teacher"):
+    for key in ("init_from", "teacher"):
         if values[key] is not None:
             values[key] = [path.name for path in checkpoint.paths_of(values[key], key)]
     values["model"]["num_classes"] = len(datamodule.class_names)

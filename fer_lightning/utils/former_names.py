@@ -1,5 +1,6 @@
 """Names that earlier versions wrote into checkpoints and runs, and what they are called now."""
 
+from collections.abc import Mapping
 from typing import Any
 
 _TARGETS = {
@@ -17,7 +18,39 @@ _TARGETS = {
     "fer_lightning.training.schedules.trapezoid": "fer_lightning.training.schedules.trapezoid",
 }
 
+KEYS = {
+    "augment.shift": "augment.translate",
+    "augment.zoom": "augment.scale",
+    "augment.erase": "augment.random_erasing",
+    "augment.erase_size": "augment.erasing_size",
+    "data.drop_repeats": "data.deduplicate",
+    "data.drop_overlap": "data.drop_leaks",
+    "data.resident": "data.preload_to_device",
+    "members": "ensemble_size",
+    "init": "init_from",
+    "decay_vectors": "no_decay_on_norm_and_bias",
+}
+REVERSED = {"decay_vectors"}  # true has become false, and false true
+
 
 def current_target(target: Any) -> Any:
     """The dotted path that ``_target_`` means today; what is not a former name stays as it is."""
     return _TARGETS.get(target, target) if isinstance(target, str) else target
+
+
+def current_values(values: Mapping[Any, Any]) -> dict[Any, Any]:
+    """The plain values of a run's or checkpoint's config under the names that its keys have today."""
+    return _renamed(values, "")
+
+
+def _renamed(values: Mapping[Any, Any], group: str) -> dict[Any, Any]:
+    renamed: dict[Any, Any] = {}
+    for name, value in values.items():
+        key = f"{group}{name}"
+        if isinstance(value, Mapping) and not group:  # no key below a group's own keys was renamed
+            renamed[name] = _renamed(value, f"{name}.")
+        elif key in KEYS:
+            renamed[KEYS[key].removeprefix(group)] = not value if key in REVERSED and isinstance(value, bool) else value
+        else:
+            renamed[name] = value
+    return renamed

@@ -202,7 +202,7 @@ def test_progressive_crops(train, tmp_path, monkeypatch):
 
 
 def test_an_ensemble_is_its_members_average(train, compose, tmp_path, capsys):
-    words = ("+experiment=ensemble", "members=2", "vote_weight=0", "phases.fit.epochs=1", "data.train=21")
+    words = ("+experiment=ensemble", "ensemble_size=2", "vote_weight=0", "phases.fit.epochs=1", "data.train=21")
     metrics = train_ensemble(compose("train", *SHRUNK, *words), tmp_path)
     saved = json.loads((tmp_path / "metrics.json").read_text())
     weights = [tmp_path / "members" / name / "checkpoints" / "best.ckpt" for name in ("1", "2")]
@@ -222,13 +222,13 @@ def test_starts_from_given_weights(train, tmp_path):
     few = ("phases.baseline.epochs=1", "data.train=21")
     train(tmp_path / "a", *few)
     start = tmp_path / "a" / "checkpoints" / "best.ckpt"
-    train(tmp_path / "b", *few, f"init={start}", "optimizer.lr=1e-12", "model.bn_momentum=0")
+    train(tmp_path / "b", *few, f"init_from={start}", "optimizer.lr=1e-12", "model.bn_momentum=0")
     before, after = (load_network(tmp_path / name / "checkpoints" / "best.ckpt")[0] for name in ("a", "b"))
     torch.testing.assert_close(list(after.parameters()), list(before.parameters()))
     with pytest.raises(
         FerError, match=r"best\.ckpt: the weights do not fit the network; it was trained as .*channels="
     ):
-        train(tmp_path / "c", *few, f"init={start}", "model.channels=[8,8,16,24]")
+        train(tmp_path / "c", *few, f"init_from={start}", "model.channels=[8,8,16,24]")
 
 
 def test_trains_on_folders_of_pictures(compose, tmp_path, faces):

@@ -173,7 +173,7 @@ def test_wrong_values_of_a_training_run(compose, word, message):
     ("command", "words", "message"),
     [
         ("train", ["data=folder"], "data.dir is required: set data.dir= to the path of a folder"),
-        ("train", ["members=2", "seed=4294967295"], "seed must leave room for the seeds of 2 networks"),
+        ("train", ["ensemble_size=2", "seed=4294967295"], "seed must leave room for the seeds of 2 networks"),
         ("train", ["+experiment=best", "callbacks.resizing.size=20"], "callbacks.resizing.size must be an integer"),
         ("train", ["+experiment=best", "scheduler.warmup=0.9"], "scheduler.warmup and scheduler.decay must add up"),
         ("evaluate", [], "ckpt is required: set ckpt= to pretrained, the path of a checkpoint or a list of these"),

@@ -3,7 +3,7 @@ import torch
 
 from fer_lightning.data.augmentation import Augmentation, RandomAffine
 
-OFF = {"degrees": 0.0, "shift": 0.0, "zoom": 0.0, "flip": 0.0}
+OFF = {"degrees": 0.0, "translate": 0.0, "scale": 0.0, "flip": 0.0}
 
 
 @pytest.fixture
@@ -27,9 +27,9 @@ def test_flip_probability(images):
     assert 0.2 < flipped.float().mean() < 0.3
 
 
-@pytest.mark.parametrize("key", ["degrees", "shift", "zoom"])
+@pytest.mark.parametrize("key", ["degrees", "translate", "scale"])
 def test_each_image_has_its_own_draw(images, key):
-    value = {"degrees": 10.0, "shift": 0.1, "zoom": 0.1}[key]
+    value = {"degrees": 10.0, "translate": 0.1, "scale": 0.1}[key]
     moved = RandomAffine(**{**OFF, key: value})(images)
     assert moved.dtype == torch.uint8
     assert moved.shape == images.shape
@@ -41,7 +41,7 @@ def test_shift_stays_within_its_range_and_repeats_the_border():
     images = torch.zeros(200, 1, 48, 48, dtype=torch.uint8)
     images[..., 24:] = 255
     torch.manual_seed(0)
-    moved = RandomAffine(**{**OFF, "shift": 0.1})(images)
+    moved = RandomAffine(**{**OFF, "translate": 0.1})(images)
     edges = (moved[:, 0, 24] > 127).float().argmax(dim=1)
     assert edges.min() in (19, 20)
     assert edges.max() in (28, 29)
@@ -53,7 +53,7 @@ def test_zoom_scales_about_the_centre_by_its_range():
     images = torch.zeros(200, 1, 48, 48, dtype=torch.uint8)
     images[..., 14:34] = 255  # 20 wide
     torch.manual_seed(0)
-    widths = (RandomAffine(**{**OFF, "zoom": 0.1})(images)[:, 0, 24] > 127).sum(dim=1)
+    widths = (RandomAffine(**{**OFF, "scale": 0.1})(images)[:, 0, 24] > 127).sum(dim=1)
     assert widths.min() == 18
     assert widths.max() == 22
 
@@ -135,7 +135,7 @@ def test_light_stays_within_the_range_of_pixels(labels):
 def test_erases_one_square_at_its_odds(labels):
     images = torch.full((640, 1, 48, 48), 7, dtype=torch.uint8)
     torch.manual_seed(0)
-    painted = Augmentation(**OFF, erase=0.5, erase_size=12)(images, labels.repeat(10))[0] != 7
+    painted = Augmentation(**OFF, random_erasing=0.5, erasing_size=12)(images, labels.repeat(10))[0] != 7
     areas = painted.sum(dim=(1, 2, 3))
     assert 0.42 < (areas > 0).float().mean() < 0.58
     assert areas.max() == 12 * 12
@@ -167,7 +167,8 @@ def test_mixing_takes_eight_classes_and_votes(images):
 
 
 @pytest.mark.parametrize(
-    "options", [{"contrast": 2}, {"erase": -0.1}, {"mixup": "yes"}, {"size": 0}, {"size": 49}, {"erase_size": 1.5}]
+    "options",
+    [{"contrast": 2}, {"random_erasing": -0.1}, {"mixup": "yes"}, {"size": 0}, {"size": 49}, {"erasing_size": 1.5}],
 )
 def test_refuses(options):
     with pytest.raises(ValueError, match=next(iter(options))):

@@ -105,7 +105,7 @@ def test_drop_overlap(tmp_path, faces):
     (tmp_path / "fer2013.csv").write_text(csv_text(Faces(pixels, faces.labels, faces.usage, "")))
     kept = {}
     for drop in (False, True):
-        datamodule = FER2013DataModule(dir=str(tmp_path), drop_overlap=drop)
+        datamodule = FER2013DataModule(dir=str(tmp_path), drop_leaks=drop)
         datamodule.setup()
         kept[drop] = list(datamodule.rows("train")), int(datamodule.is_fresh("val").sum())
     assert kept[False] == (list(range(21)), 6)
@@ -199,7 +199,7 @@ def test_repeated_rows_are_left_out_of_training(folder, faces):
     pixels[1], labels[1] = pixels[0], labels[0]  # repeats a row
     pixels[3], labels[3] = pixels[2], (labels[2] + 1) % 7  # contradicts one
     (folder / "fer2013.csv").write_text(csv_text(Faces(pixels, labels, faces.usage, "")))
-    datamodule = FER2013DataModule(dir=str(folder), drop_repeats=True)
+    datamodule = FER2013DataModule(dir=str(folder), deduplicate=True)
     datamodule.setup()
     left_out = set(faces.rows_of("Training").tolist()) - set(datamodule.rows("train").tolist())
     assert left_out == {1, 2, 3}
@@ -207,8 +207,8 @@ def test_repeated_rows_are_left_out_of_training(folder, faces):
 
 def test_resident_batches_are_the_same(folder):
     batches = []
-    for resident in (False, True):
-        datamodule = FER2013DataModule(dir=str(folder), batch_size=8, resident=resident)
+    for preloaded in (False, True):
+        datamodule = FER2013DataModule(dir=str(folder), batch_size=8, preload_to_device=preloaded)
         datamodule.setup()
         loaded = [datamodule.on_after_batch_transfer(batch, 0) for batch in datamodule.train_dataloader()]
         batches.append([torch.cat(parts) for parts in zip(*loaded, strict=True)])
