@@ -16,7 +16,7 @@ from rich.progress import track
 from rich.table import Table
 
 from fer_lightning.constants import IMAGE_SIZE
-from fer_lightning.data import fer2013
+from fer_lightning.data import cache, kaggle_csv
 from fer_lightning.inference.face_detection import FaceDetector
 
 ENLARGED = 6
@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument("data", type=Path, metavar="DIR", help="the folder with FER2013")
     parser.add_argument("--faces", type=int, default=3000, help="training faces, drawn with seed 0 (%(default)s)")
     arguments = parser.parse_args()
-    faces = fer2013.load(fer2013.find_training_file(arguments.data))
+    faces = cache.load(kaggle_csv.find_training_file(arguments.data))
     rows = np.random.default_rng(0).choice(faces.rows_of("Training"), arguments.faces, replace=False)
     detector = FaceDetector()
     measured = [measure(faces.pixels[row], detector) for row in track(rows, "measuring")]

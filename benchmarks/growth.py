@@ -31,15 +31,15 @@ def own():
 _PARSE = (
     _MEMORY
     + """
-from fer_lightning.data import fer2013
+from fer_lightning.data import cache, kaggle_csv
 path, before, most = Path(sys.argv[1]), own(), 0
 started = time.perf_counter()
-for block in fer2013.parse(path):
+for block in kaggle_csv.parse(path):
     most = max(most, own())
 parsed = time.perf_counter() - started
-fer2013.load(path)
+cache.load(path)
 started = time.perf_counter()
-faces = fer2013.load(path)
+faces = cache.load(path)
 print(json.dumps([parsed, most - before, time.perf_counter() - started, len(faces)]))
 """
 )

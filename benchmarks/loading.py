@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from torchvision import datasets
 
-from fer_lightning.data import fer2013
+from fer_lightning.data import cache
 from fer_lightning.utils.environment import describe
 
 
@@ -50,7 +50,7 @@ def torchvision_dataset(path: Path) -> np.ndarray:
 
 
 def ours(path: Path) -> np.ndarray:
-    return fer2013.load(path).pixels
+    return cache.load(path).pixels
 
 
 def measure(read: Callable[[Path], np.ndarray], path: Path) -> tuple[float, np.ndarray]:

@@ -16,9 +16,9 @@ from rich.table import Table
 from fer_lightning.config_rules.check import check
 from fer_lightning.config_rules.command_line import refusing_former_keys
 from fer_lightning.constants import LABELS
-from fer_lightning.data import fer2013, ferplus
+from fer_lightning.data import cache, ferplus, kaggle_csv
 from fer_lightning.data.audit import Finding, examine
-from fer_lightning.data.fer2013 import UNKNOWN, USAGES, Faces
+from fer_lightning.data.faces import UNKNOWN, USAGES, Faces, occurs_in
 from fer_lightning.errors import exit_on_user_error
 from fer_lightning.reporting import face_sheets
 from fer_lightning.utils import files
@@ -88,7 +88,7 @@ def print_leaks(faces: Faces) -> None:
     for usage in USAGES[1:]:
         rows = faces.rows_of(usage)
         if len(rows):
-            count = int(fer2013.occurs_in(faces.pixels[rows], training).sum())
+            count = int(occurs_in(faces.pixels[rows], training).sum())
             log.info("%d of %d %s rows are pixel for pixel in Training", count, len(rows), usage)
 
 
@@ -99,7 +99,7 @@ def main(cfg: DictConfig) -> None:
     with exit_on_user_error():
         check("audit", cfg)
         folder, out = Path(cfg.data.dir), Path(HydraConfig.get().runtime.output_dir)
-        faces = fer2013.load(fer2013.find_training_file(folder))
+        faces = cache.load(kaggle_csv.find_training_file(folder))
         has_votes = ferplus.has_votes(folder)
         findings = examine(faces, ferplus.read_votes_of(faces, folder) if has_votes else None)
         write(findings, faces, out)

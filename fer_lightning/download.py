@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 
 from fer_lightning.config_rules.check import check
 from fer_lightning.config_rules.command_line import refusing_former_keys
-from fer_lightning.data import fer2013
+from fer_lightning.data import cache, kaggle_csv
 from fer_lightning.errors import FerError, exit_on_user_error
 
 log = logging.getLogger("fer_lightning.download")  # __name__ is __main__ here
@@ -38,7 +38,7 @@ def download(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with _explained():
         offered = [file.name for file in api.competition_list_files(COMPETITION).files]
-        wanted = [name for name in (*fer2013.TRAINING_FILES, fer2013.TEST_FILE) if _is_offered(name, offered)]
+        wanted = [name for name in (*kaggle_csv.TRAINING_FILES, kaggle_csv.TEST_FILE) if _is_offered(name, offered)]
         if not wanted:
             raise FerError(f"the competition offers none of our files, only {', '.join(offered) or 'nothing'}")
         for name in wanted:
@@ -53,11 +53,11 @@ def _is_offered(name: str, offered: list[str]) -> str | None:
 
 
 def _check(folder: Path, name: str) -> None:
-    path = fer2013.find_file(folder, name)
+    path = kaggle_csv.find_file(folder, name)
     if path is None:
         raise FerError(f"{name} did not arrive in {folder}")
     try:
-        faces = fer2013.load(path)
+        faces = cache.load(path)
     except FerError as error:
         raise FerError(f"{path} arrived damaged; delete it and download again: {error}") from error
     print(f"{path}: {len(faces):,} faces, whole")

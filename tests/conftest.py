@@ -17,7 +17,7 @@ import torch
 from omegaconf import DictConfig
 
 from fer_lightning.config_rules.check import check
-from fer_lightning.data.fer2013 import Faces
+from fer_lightning.data.faces import Faces
 from fer_lightning.data.synthetic import draw_sample
 from fer_lightning.models.networks import ExpressionCNN
 from fer_lightning.training.runner import train as run_training

@@ -25,7 +25,8 @@ import torch
 import yaml
 from PIL import Image
 
-from fer_lightning.data import fer2013, ferplus
+from fer_lightning.data import ferplus, kaggle_csv
+from fer_lightning.data.row_numbers import read_row_numbers
 from fer_lightning.data.synthetic import draw_sample
 from fer_lightning.errors import FerError
 from fer_lightning.inference.images import open_picture
@@ -57,19 +58,19 @@ def _read(name: str, data: bytes, read: Callable[[Path], object]) -> None:
 
 
 def csv_file(data: bytes) -> None:
-    _read("fer2013.csv", data, lambda path: list(fer2013.parse(path)))
+    _read("fer2013.csv", data, lambda path: list(kaggle_csv.parse(path)))
 
 
 def zip_file(data: bytes) -> None:
-    _read("fer2013.csv.zip", data, lambda path: list(fer2013.parse(path)))
+    _read("fer2013.csv.zip", data, lambda path: list(kaggle_csv.parse(path)))
 
 
 def tar_file(data: bytes) -> None:
-    _read("fer2013.tar.gz", data, lambda path: list(fer2013.parse(path)))
+    _read("fer2013.tar.gz", data, lambda path: list(kaggle_csv.parse(path)))
 
 
 def row_numbers(data: bytes) -> None:
-    _read("exclude.csv", data, lambda path: fer2013.read_row_numbers(path, 100))
+    _read("exclude.csv", data, lambda path: read_row_numbers(path, 100))
 
 
 def votes(data: bytes) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fer_lightning.data.fer2013 import USAGES, Faces
+from fer_lightning.data.faces import USAGES, Faces
 
 # pictures that scikit-image ships; importing it would take a second
 SKIMAGE = Path(str(importlib.util.find_spec("skimage").origin)).parent / "data"  # type: ignore[union-attr]

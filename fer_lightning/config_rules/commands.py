@@ -29,6 +29,13 @@ def _is_one_or_several(value: Any) -> bool:
     return _WEIGHTS.accepts(value) or list_of(_WEIGHTS, 1).accepts(value)
 
 
+def _is_views(value: Any) -> bool:
+    if list_of(one_of("flip", "shift", "zoom"), 1).accepts(value):
+        return len(set(value)) == len(value)
+    return value in ("none", "flip", "ten_crop")
+
+
+_AVERAGED_OR_RAW = one_of("averaged", "raw")
 _ONE_OR_SEVERAL = Rule("pretrained, the path of a checkpoint or a list of these", _is_one_or_several)
 # a folder that may be left out: an export without data draws its faces
 _DATA_OR_NONE = replace(groups.DATA, keys={**groups.DATA.keys, "dir": FOLDER | NULL})
@@ -53,8 +60,10 @@ _TRAIN = Group(
         "vote_weight": number(0, 1000),
         "compile": one_of("default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs") | NULL,
         "init_from": _WEIGHTS | NULL,
+        "init_weights": _AVERAGED_OR_RAW,
         "teacher": _ONE_OR_SEVERAL | NULL,
         "distillation": Group({"weight": number(0, 1), "temperature": number(above=0, most=1000)}, closed=True),
+        "sam": Group({"last_epochs": integer(0), "rho": number(above=0, most=1000)}, closed=True),
         "select": one_of("best", "last"),
         "resume": text("a run directory") | NULL,
     }
@@ -63,7 +72,7 @@ _EVALUATE = Group(
     {
         "data": groups.DATA,
         "ckpt": _ONE_OR_SEVERAL,
-        "tta": one_of("none", "flip", "ten_crop"),
+        "tta": Rule("none, flip, ten_crop or a list of flip, shift and zoom", _is_views),
         "subset": _SUBSET,
         "seed": SEED,
         "accelerator": ACCELERATOR,
@@ -77,6 +86,18 @@ _EXPLAIN = Group(
         "faces": integer(1, 20),
         "rows": list_of(integer(0), 1) | NULL,
         "seed": SEED,
+    }
+)
+_SOUP = Group(
+    {
+        "data": groups.DATA,
+        "ckpt": Rule("a list of at least two checkpoints", list_of(_WEIGHTS, 2).accepts),
+        "out": Rule("a path that ends in .ckpt", lambda value: FOLDER.accepts(value) and value.endswith(".ckpt")),
+        "method": one_of("uniform", "greedy"),
+        "weights": _AVERAGED_OR_RAW,
+        "faces": integer(2),
+        "seed": SEED,
+        "accelerator": ACCELERATOR,
     }
 )
 _LIMITS = Group(
@@ -104,6 +125,7 @@ COMMANDS = {
     "evaluate": _EVALUATE,
     "explain": _EXPLAIN,
     "export": _EXPORT,
+    "soup": _SOUP,
     "audit": Group({"data": _FOLDER_ALONE}),
     "download": Group({"data": _FOLDER_ALONE}),
 }

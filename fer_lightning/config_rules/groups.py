@@ -1,6 +1,7 @@
 """The rules of the config groups, one table a folder of ``conf/``."""
 
 import re
+from itertools import pairwise
 from typing import Any
 
 from fer_lightning.config_rules.rules import (
@@ -21,6 +22,7 @@ SEED = integer(0, largest=2**32 - 1)  # what NumPy and Lightning take
 ACCELERATOR = one_of("auto", "cpu", "gpu", "cuda", "mps")
 FOLDER = text("the path of a folder")
 FACES = 1_000_000  # drawn at most: they are kept in memory
+_SIDE = integer(1, IMAGE_SIZE)
 _TARGET = text("the dotted path of a class or function")
 _PARTIAL = one_of(True)
 _FRACTION = number(0, 1)
@@ -50,13 +52,15 @@ DATA = Group(
     }
 )
 
+_DROPOUT = number(0, below=1)
 _SIZE = integer(1, largest=65_536)
 MODEL = Group(
     {
         "_target_": _TARGET,
         "channels": list_of(_SIZE, 1),
         "dense": list_of(_SIZE),
-        "dropout": number(0, below=1),
+        "dropout": _DROPOUT,
+        "dense_dropout": _DROPOUT | NULL,
         "bn_momentum": _FRACTION,
         "bn_eps": number(above=0, most=1),
         "initialisation": one_of("keras", "torch"),
@@ -97,13 +101,14 @@ AUGMENT = Group(
         "translate": _FRACTION,
         "scale": number(0, 0.9),
         "flip": _FRACTION,
-        "size": integer(1, IMAGE_SIZE),
+        "size": _SIDE,
         "contrast": _FRACTION,
         "brightness": _FRACTION,
         "random_erasing": _FRACTION,
-        "erasing_size": integer(1, IMAGE_SIZE),
+        "erasing_size": _SIDE,
         "mixup": number(0, 100),
         "cutmix": number(0, 100),
+        "degrade": _FRACTION,
     }
 )
 
@@ -135,6 +140,14 @@ def _is_time(value: Any) -> bool:
         units = {"days", "hours", "minutes", "seconds"}
         return bool(value) and set(value) <= units and all(map(integer(0, 999_999).accepts, value.values()))
     return isinstance(value, str) and re.fullmatch(r"\d{1,4}(:[0-5]?\d){3}", value) is not None
+
+
+def _is_resizing(value: Any) -> bool:
+    if not isinstance(value, list) or not all(isinstance(entry, list) and len(entry) == 2 for entry in value):
+        return False
+    share_rule, side_rule = number(above=0, most=1), integer(33, IMAGE_SIZE)
+    valid = all(share_rule.accepts(share) and side_rule.accepts(side) for share, side in value)
+    return valid and all(first[0] < second[0] for first, second in pairwise(value))
 
 
 _DEVICES = Rule("auto, -1 (all) or an integer >= 1", _is_device)
@@ -182,6 +195,10 @@ _CHECKPOINT = {
     "save_on_train_epoch_end": BOOLEAN,
     "enable_version_counter": BOOLEAN,
 }
+_RESIZING = Rule(
+    "a list of [share of the epochs, side in pixels from 33], as [[0.3, 36], [0.6, 40]], with increasing shares",
+    _is_resizing,
+)
 CALLBACKS = Group(
     {
         "early_stopping": _named({**_MONITORED, "strict": BOOLEAN}),
@@ -190,7 +207,7 @@ CALLBACKS = Group(
         "lr_monitor": _named({"logging_interval": one_of("epoch", "step") | NULL}),
         "progress_bar": _named({"refresh_rate": integer(0), "leave": BOOLEAN}),
         "weight_averaging": _named({"decay": _FRACTION}),
-        "resizing": _named({"size": integer(1, IMAGE_SIZE), "until": _FRACTION}),
+        "resizing": _named({"schedule": _RESIZING}),
     },
     entries=_named({}),
 )

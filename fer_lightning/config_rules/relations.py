@@ -1,6 +1,6 @@
 """What several keys of a config have to be together."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from fer_lightning.config_rules.groups import SEED
@@ -46,16 +46,9 @@ def _check_model(values: Mapping[Any, Any]) -> None:
             f"got {model['channels']}"
         )
     smallest = SMALLEST_CROP.get(kind, 1)
-    for key, size in _crops(values):
-        if size < smallest:
-            raise FerError(f"{key} must be an integer from {smallest} to {IMAGE_SIZE} for {kind}, got {size}")
-
-
-def _crops(values: Mapping[Any, Any]) -> Iterator[tuple[str, int]]:
-    """The keys that set the side of the crops that the network is trained on, and their values in pixels."""
-    yield "augment.size", (values.get("augment") or {}).get("size", IMAGE_SIZE)
-    resizing = (values.get("callbacks") or {}).get("resizing") or {}
-    yield "callbacks.resizing.size", resizing.get("size", IMAGE_SIZE)
+    size = (values.get("augment") or {}).get("size", IMAGE_SIZE)
+    if size < smallest:
+        raise FerError(f"augment.size must be an integer from {smallest} to {IMAGE_SIZE} for {kind}, got {size}")
 
 
 def _check_schedule(values: Mapping[Any, Any]) -> None:

@@ -7,8 +7,8 @@ import networkx as nx
 import numpy as np
 from rich.progress import track
 
-from fer_lightning.data import fer2013, ferplus
-from fer_lightning.data.fer2013 import Faces
+from fer_lightning.data import ferplus
+from fer_lightning.data.faces import Faces, same_pixels
 
 NEAR = 0.95  # correlation of two faces at a ninth of their pixels; of sixty pairs looked at, none was chance
 _SMALL = 16  # pixels a side, where faces are compared
@@ -46,7 +46,7 @@ def examine(faces: Faces, votes: np.ndarray | None) -> list[Finding]:
     Args:
         votes: FER+'s, uint8 [N, 10]; None leaves out what needs them.
     """
-    exact = [rows for rows in fer2013.same_pixels(faces.pixels) if len(rows) > 1]
+    exact = [rows for rows in same_pixels(faces.pixels) if len(rows) > 1]
     repeated = _all([group[1:] for group in exact])
     conflicting = [group for group in exact if len(set(faces.labels[group].tolist())) > 1]
     across = [group for group in exact if len(set(faces.usage[group].tolist())) > 1]
@@ -74,7 +74,7 @@ def near_groups(pixels: np.ndarray, exact: Sequence[np.ndarray], threshold: floa
 
     Args:
         pixels: uint8 [N, 48, 48].
-        exact: those of ``fer2013.same_pixels`` that have several.
+        exact: those of ``same_pixels`` that have several.
         threshold: least correlation of two faces at 16x16 pixels.
     """
     first = np.ones(len(pixels), bool)

@@ -12,12 +12,13 @@ from torch.nn import functional as F
 from torchvision.transforms import v2
 
 from fer_lightning.constants import IMAGE_SIZE, MAX_PIXEL, NUM_CLASSES
+from fer_lightning.data.degrade import Degrade
 
 
 class Augmentation(nn.Module):
-    """Move, crop, change contrast, erase and mix, in that order; what is 0 is left out.
+    """Degrade, move, crop, change contrast, erase and mix, in that order; what is 0 is left out.
 
-    The defaults of the first four are the notebook's, the rest is off.
+    The defaults of degrees, translate, scale and flip are the notebook's, the rest is off.
 
     Args:
         degrees: see ``RandomAffine``, as for ``translate``, ``scale`` and ``flip``.
@@ -29,6 +30,7 @@ class Augmentation(nn.Module):
         erasing_size: its side, in pixels; it may lie partly outside.
         mixup: alpha of mixup (Zhang and others, 2018), 0 is off.
         cutmix: alpha of CutMix (Yun and others, 2019), 0 is off; with both, each batch gets one of them.
+        degrade: probability that a face is shrunk to 12..32 pixels, compressed and enlarged again, 0..1.
 
     Raises:
         ValueError: one of them is no number, or out of range.
@@ -48,17 +50,20 @@ class Augmentation(nn.Module):
         erasing_size: int = 12,
         mixup: float = 0.0,
         cutmix: float = 0.0,
+        degrade: float = 0.0,
     ) -> None:
         super().__init__()
         self.affine = RandomAffine(degrees=degrees, translate=translate, scale=scale, flip=flip)
         _check("contrast", contrast, 1)
         _check("brightness", brightness, 1)
         _check("random_erasing", random_erasing, 1)
+        _check("degrade", degrade, 1)
         _check("mixup", mixup, 100)
         _check("cutmix", cutmix, 100)
         for name, side in (("size", size), ("erasing_size", erasing_size)):
             if not isinstance(side, int) or not 1 <= side <= IMAGE_SIZE:
                 raise ValueError(f"{name}={side} is no whole number from 1 to {IMAGE_SIZE}")
+        self.degrade = Degrade(degrade) if degrade else None
         self.size = size
         self.contrast = contrast
         self.brightness = brightness
@@ -82,6 +87,8 @@ class Augmentation(nn.Module):
         Returns:
             images, uint8 [B, 1, size, size]; labels as given, or float32 [B, K] where images were mixed.
         """
+        if self.degrade is not None:
+            images = self.degrade(images)
         images = self.affine(images, self.size)
         if self.contrast or self.brightness:
             images = self._change_light(images)

@@ -14,9 +14,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
 from fer_lightning.constants import LABELS, NUM_CLASSES
-from fer_lightning.data import fer2013, ferplus, image_folder, synthetic
+from fer_lightning.data import cache, ferplus, image_folder, kaggle_csv, synthetic
 from fer_lightning.data.augmentation import Augmentation
-from fer_lightning.data.fer2013 import Faces, Splits
+from fer_lightning.data.faces import UNKNOWN, USAGES, Faces, is_first_of_its_pixels, occurs_in
+from fer_lightning.data.row_numbers import read_row_numbers
+from fer_lightning.data.splits import Splits, hold_out, official_splits, random_splits
 from fer_lightning.errors import FerError
 
 log = logging.getLogger(__name__)
@@ -112,7 +114,7 @@ class FER2013DataModule(L.LightningDataModule):
     """Kaggle's FER2013.
 
     Args:
-        dir: the folder that holds one of Kaggle's files (see ``fer2013.TRAINING_FILES``).
+        dir: the folder that holds one of Kaggle's files (see ``kaggle_csv.TRAINING_FILES``).
         split: ``official`` (Usage decides) or ``random`` (the notebook's held-out fraction).
         split_seed: of the random split.
         val_fraction: held out by the random split, 0..1.
@@ -172,9 +174,9 @@ class FER2013DataModule(L.LightningDataModule):
     has_votes = True
 
     def _load(self) -> Faces:
-        path = fer2013.find_training_file(self.folder)
+        path = kaggle_csv.find_training_file(self.folder)
         log.info("data: %s", path)
-        return fer2013.load(path)
+        return cache.load(path)
 
     def prepare_data(self) -> None:
         """Build the cache, in one process a machine; called before every fit, so it does so once."""
@@ -189,16 +191,16 @@ class FER2013DataModule(L.LightningDataModule):
         if not faces.has_labels:
             raise FerError(f"{faces.name} has no emotion column: there is nothing to learn from it")
         if self.split == "official":
-            splits = fer2013.official_splits(faces)
+            splits = official_splits(faces)
         else:
-            splits = fer2013.random_splits(faces, self.val_fraction, self.split_seed)
+            splits = random_splits(faces, self.val_fraction, self.split_seed)
         self._faces = faces
         self._splits = splits
         self._train_rows = self._without_overlap(faces, splits) if self.drop_leaks else splits.train
         if self.deduplicate:
             self._train_rows = self._without_repeats(faces, self._train_rows)
         if self.exclude is not None:
-            left_out = fer2013.read_row_numbers(self.exclude, len(faces))
+            left_out = read_row_numbers(self.exclude, len(faces))
             before = len(self._train_rows)
             self._train_rows = np.setdiff1d(self._train_rows, left_out)
             log.info("left %d training rows out: %s names them", before - len(self._train_rows), self.exclude)
@@ -209,13 +211,13 @@ class FER2013DataModule(L.LightningDataModule):
     @staticmethod
     def _without_overlap(faces: Faces, splits: Splits) -> np.ndarray:
         others = np.concatenate([splits.val, splits.test])
-        repeated = fer2013.occurs_in(faces.pixels[splits.train], faces.pixels[others])
+        repeated = occurs_in(faces.pixels[splits.train], faces.pixels[others])
         log.info("left %d training rows out: their pixels also occur in val or test", repeated.sum())
         return splits.train[~repeated]
 
     @staticmethod
     def _without_repeats(faces: Faces, rows: np.ndarray) -> np.ndarray:
-        kept = rows[fer2013.is_first_of_its_pixels(faces.pixels[rows], faces.labels[rows])]
+        kept = rows[is_first_of_its_pixels(faces.pixels[rows], faces.labels[rows])]
         log.info("left %d training rows out: their pixels occur again in training", len(rows) - len(kept))
         return kept
 
@@ -266,13 +268,13 @@ class FER2013DataModule(L.LightningDataModule):
         if self.split == "random":
             name, fraction = self.faces.name, self.val_fraction
             return f"{name} leaves no {subset} rows with data.split=random, data.val_fraction={fraction}"
-        usage = dict(zip(("train", "val", "test"), fer2013.USAGES, strict=True))[subset]
+        usage = dict(zip(("train", "val", "test"), USAGES, strict=True))[subset]
         return f"{self.faces.name} has no {usage} rows, so there is no {subset} split"
 
     def is_fresh(self, subset: Subset) -> np.ndarray:
         """bool [N]: whether each row's exact pixels are absent from the training split."""
         pixels = self.faces.pixels
-        return ~fer2013.occurs_in(pixels[self.rows(subset)], pixels[self._train_rows])
+        return ~occurs_in(pixels[self.rows(subset)], pixels[self._train_rows])
 
     # ------------------------------------------------------------------------------ a phase
 
@@ -292,7 +294,7 @@ class FER2013DataModule(L.LightningDataModule):
             holdout: fraction of them to validate on instead of the val split; 0 keeps the val split.
         """
         if holdout:
-            self._phase_val_rows, rows = fer2013.hold_out(rows, holdout, self.split_seed)
+            self._phase_val_rows, rows = hold_out(rows, holdout, self.split_seed)
         self._phase_rows = rows
 
     @property
@@ -373,11 +375,11 @@ class FER2013DataModule(L.LightningDataModule):
         return self._shared_loader(self.rows("test"))
 
     def predict_dataloader(self) -> DataLoader[Batch]:
-        """Kaggle's unlabelled test.csv; its labels are ``fer2013.UNKNOWN``."""
-        path = fer2013.find_file(self.folder, fer2013.TEST_FILE)
+        """Kaggle's unlabelled test.csv; its labels are ``UNKNOWN``."""
+        path = kaggle_csv.find_file(self.folder, kaggle_csv.TEST_FILE)
         if path is None:
-            raise FerError(f"{self.folder} holds no {fer2013.TEST_FILE}")
-        faces = fer2013.load(path)
+            raise FerError(f"{self.folder} holds no {kaggle_csv.TEST_FILE}")
+        faces = cache.load(path)
         return self.loader(np.arange(len(faces)), faces)
 
     def on_after_batch_transfer(self, batch: Batch | Tensor, dataloader_idx: int) -> Batch:
@@ -417,9 +419,9 @@ class FERPlusDataModule(FER2013DataModule):
         self._votes = ferplus.read_votes_of(faces, self.folder)
         labels = ferplus.majority(self._votes)
         if self.target == "soft":
-            training = faces.usage == fer2013.USAGES.index("Training")
+            training = faces.usage == USAGES.index("Training")
             labels = np.where(training, ferplus.most_voted(self._votes), labels)
-        usage = np.where(labels == fer2013.UNKNOWN, fer2013.UNKNOWN, faces.usage).astype(np.uint8)
+        usage = np.where(labels == UNKNOWN, UNKNOWN, faces.usage).astype(np.uint8)
         return Faces(faces.pixels, labels, usage, f"{faces.name} with FER+ labels")
 
     def _soft_targets(self, faces: Faces) -> np.ndarray | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from fer_lightning.constants import LABELS
-from fer_lightning.data.fer2013 import UNKNOWN, Faces
+from fer_lightning.data.faces import UNKNOWN, Faces
 from fer_lightning.errors import FerError
 
 VOTES_FILE = "fer2013new.csv"

@@ -6,7 +6,7 @@ import numpy as np
 from rich.progress import track
 
 from fer_lightning.constants import LABELS
-from fer_lightning.data.fer2013 import UNKNOWN, Faces
+from fer_lightning.data.faces import UNKNOWN, Faces
 from fer_lightning.errors import FerError
 from fer_lightning.inference.images import SUFFIXES, as_face, open_picture
 

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from fer_lightning.constants import IMAGE_SIZE, LABELS, MAX_PIXEL, NUM_CLASSES
-from fer_lightning.data.fer2013 import USAGES, Faces
+from fer_lightning.data.faces import USAGES, Faces
 
 NAME = "drawn sample faces (not FER2013)"
 

@@ -30,6 +30,7 @@ SHIPPED_WEIGHTS = {
     PRETRAINED: SHIPPED / "FER2013.safetensors",
     f"{PRETRAINED}-phone": SHIPPED / "phone.safetensors",
 }
+_RAW_KEY = "current_model_state"  # Lightning's WeightAveraging
 SETTINGS_KEY = "settings"  # in a safetensors file's metadata
 
 
@@ -110,18 +111,30 @@ def write_safetensors(source: Path, path: Path) -> None:
         save_file(weights, temporary, metadata=metadata)
 
 
-def load_network(path: Path) -> tuple[nn.Module, dict[str, Any]]:
+def load_network(path: Path, *, raw: bool = False) -> tuple[nn.Module, dict[str, Any]]:
     """The trained network, in eval mode, and the settings it was trained with.
+
+    Args:
+        raw: whether to take the weights beside a moving average (see ``with_raw_weights``).
 
     Raises:
         FerError: see ``read``; or the checkpoint names a network that this version does not have, or
             its weights do not fit that network.
     """
     content = read(path)
-    settings = content["hyper_parameters"]
-    network = _build(settings["model"], path)
+    if raw:
+        content = with_raw_weights(content, path)
+    network = _build(content["hyper_parameters"]["model"], path)
     load_weights(network, content, path)
-    return network.eval(), settings
+    return network.eval(), content["hyper_parameters"]
+
+
+def write(network: nn.Module, settings: dict[str, Any], path: Path) -> None:
+    """Write a network and ``settings``, plain values with its ``model``, as a checkpoint, whole or not at all."""
+    weights = {_NETWORK_PREFIX + name: value for name, value in network.state_dict().items()}
+    # a file rather than its name, which torch would write into the archive
+    with files.replacing(path) as temporary, temporary.open("wb") as file:
+        torch.save({"state_dict": weights, "hyper_parameters": settings}, file)
 
 
 @dataclass(frozen=True)
@@ -153,13 +166,13 @@ class Trained:
         return self.networks[0] if len(self.networks) == 1 else AverageOverNetworks(self.networks).eval()
 
 
-def load(paths: Sequence[Path]) -> Trained:
-    """Read one or several checkpoints.
+def load(paths: Sequence[Path], *, raw: bool = False) -> Trained:
+    """Read one or several checkpoints; ``raw`` as for ``load_network``.
 
     Raises:
         FerError: see ``load_network``.
     """
-    networks, settings = zip(*(load_network(path) for path in paths), strict=True)
+    networks, settings = zip(*(load_network(path, raw=raw) for path in paths), strict=True)
     return Trained(paths, networks, settings)
 
 
@@ -178,6 +191,23 @@ def load_weights(network: nn.Module, content: dict[str, Any], path: Path) -> Non
         network.load_state_dict(weights)
     except (RuntimeError, TypeError, AttributeError) as error:
         raise FerError(f"{path}: the weights do not fit the network; it was trained as {_model_of(content)}") from error
+
+
+def with_raw_weights(content: dict[str, Any], path: Path) -> dict[str, Any]:
+    """``content``, which was read from ``path``, with the weights as the optimizer left them.
+
+    Lightning's moving average is what is validated and saved as ``state_dict``; the weights that it averages, from
+    which training goes on, are kept beside it. Without an average the two are the same.
+
+    Raises:
+        FerError: only the average was kept.
+    """
+    if _RAW_KEY in content:
+        return content | {"state_dict": content[_RAW_KEY]}
+    callbacks = content["hyper_parameters"].get("callbacks")
+    if isinstance(callbacks, dict) and callbacks.get("weight_averaging") is not None:
+        raise FerError(f"{path} holds averaged weights only, without the raw ones")
+    return content
 
 
 def _model_of(content: dict[str, Any]) -> str:

@@ -28,6 +28,7 @@ class ExpressionCNN(nn.Sequential):
         channels: channels of each stack.
         dense: sizes of the hidden dense layers.
         dropout: probability, after each stack and each hidden dense layer.
+        dense_dropout: probability after the hidden dense layers, if it is not to be that of the stacks.
         bn_momentum: weight of the newest batch in the running statistics (1 - Keras' momentum).
         bn_eps: added to the variance.
         initialisation: ``keras`` (Glorot-uniform weights, zero biases) or ``torch`` (both uniform, up to
@@ -44,6 +45,7 @@ class ExpressionCNN(nn.Sequential):
         channels: Sequence[int] = (64, 128, 256, 512),
         dense: Sequence[int] = (512, 256, 64),
         dropout: float = 0.3,
+        dense_dropout: float | None = None,
         bn_momentum: float = 0.01,
         bn_eps: float = 1e-3,
         initialisation: Literal["keras", "torch"] = "keras",
@@ -62,8 +64,9 @@ class ExpressionCNN(nn.Sequential):
             layers += convolution(outputs, outputs, padding=1)
             layers += [nn.MaxPool2d(kernel_size=3, stride=2), nn.Dropout(dropout)]
         layers.append(nn.Flatten())
+        share = dropout if dense_dropout is None else dense_dropout
         for inputs, outputs in pairwise((channels[-1], *dense)):
-            layers += [nn.Linear(inputs, outputs), nn.ReLU(inplace=True), nn.Dropout(dropout)]
+            layers += [nn.Linear(inputs, outputs), nn.ReLU(inplace=True), nn.Dropout(share)]
         layers.append(nn.Linear((channels[-1], *dense)[-1], num_classes))
         super().__init__(*layers)
         _initialise(self, initialisation)

@@ -15,7 +15,7 @@ import numpy as np
 from torch import Tensor
 
 from fer_lightning.data import ferplus
-from fer_lightning.data.fer2013 import Faces
+from fer_lightning.data.faces import Faces
 from fer_lightning.reporting import face_sheets, plots
 from fer_lightning.utils import files
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import lightning as L
 import torch
+from lightning.pytorch.core.optimizer import LightningOptimizer
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -20,6 +21,7 @@ from fer_lightning.data.ferplus import EXPRESSIONS
 from fer_lightning.errors import FerError
 from fer_lightning.models.networks import Scale
 from fer_lightning.training.distillation import Distillation
+from fer_lightning.training.sharpness import SharpnessAware
 
 
 class ExpressionClassifier(L.LightningModule):
@@ -37,6 +39,7 @@ class ExpressionClassifier(L.LightningModule):
         vote_weight: of FER+'s votes in the loss, where batches hold them. They are learnt by a dense layer of
             their own on what the network's last one reads, which training alone has.
         distillation: a teacher whose answers are learnt beside the labels.
+        sam: when steps are sharpness-aware; None for never.
         class_names: of the logits, in their order.
         settings: plain values (no objects) to keep in checkpoints as ``hyper_parameters``, so that
             these load with ``weights_only=True``.
@@ -61,6 +64,7 @@ class ExpressionClassifier(L.LightningModule):
         compile: str | None = None,
         vote_weight: float = 0.0,
         distillation: Distillation | None = None,
+        sam: SharpnessAware | None = None,
         class_names: Sequence[str] = LABELS,
         settings: Mapping[str, Any] | None = None,
     ) -> None:
@@ -79,6 +83,8 @@ class ExpressionClassifier(L.LightningModule):
         self.vote_weight = vote_weight
         self.vote_head = _vote_head(network) if vote_weight else None
         self.lr_factor = 1.0
+        self._sam = sam
+        self._repeats_batch = False  # in the second pass of a sharpness-aware step, which is not logged
         self._validated = False  # since the last epoch's end
         self._make_optimizer = optimizer
         self._make_scheduler = scheduler
@@ -120,11 +126,36 @@ class ExpressionClassifier(L.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         images, targets = batch
         loss, logits = self._loss(images, targets)
+        if self._repeats_batch:
+            return loss
         classes, _ = self._without_votes(targets)
         self.train_accuracy(logits, classes.argmax(dim=1) if classes.ndim == 2 else classes)
         self.log("train_loss", loss, on_step=False, on_epoch=True, prog_bar=True, sync_dist=True)
         self.log("train_accuracy", self.train_accuracy, on_step=False, on_epoch=True, prog_bar=True)
         return loss
+
+    def optimizer_step(
+        self,
+        epoch: int,
+        batch_idx: int,
+        optimizer: Optimizer | LightningOptimizer,
+        optimizer_closure: Callable[[], Any] | None = None,
+    ) -> None:
+        sam, first_pass = self._sam, optimizer_closure
+        if sam is None or first_pass is None or not sam.is_due(epoch, self.trainer.max_epochs or 0):
+            super().optimizer_step(epoch, batch_idx, optimizer, first_pass)
+            return
+
+        def both_passes() -> Any:
+            first_pass()
+            self._repeats_batch = True
+            try:
+                with sam.perturbed(self):
+                    return first_pass()
+            finally:
+                self._repeats_batch = False
+
+        super().optimizer_step(epoch, batch_idx, optimizer, both_passes)
 
     def _loss(self, images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """The training loss of a batch, and its logits."""

@@ -33,8 +33,9 @@ def evaluate(cfg: DictConfig, trained: checkpoint.Trained, out: Path) -> dict[st
     """
     datamodule: FER2013DataModule = instantiate(cfg.data)
     network = trained.network(len(datamodule.class_names))
-    if cfg.tta != "none":
-        network = AverageOverViews(network, cfg.tta)
+    tta = plain(cfg)["tta"]
+    if tta != "none":
+        network = AverageOverViews(network, tta)
     datamodule.setup()
     evaluator = Evaluator(datamodule, cfg.subset, cfg.accelerator)
     logits = evaluator.predict(ExpressionClassifier(network, class_names=datamodule.class_names))
@@ -43,7 +44,7 @@ def evaluate(cfg: DictConfig, trained: checkpoint.Trained, out: Path) -> dict[st
         out / "metrics.json",
         {
             "checkpoint": plain(cfg)["ckpt"],
-            "tta": cfg.tta,
+            "tta": tta,
             "subset": cfg.subset,
             "data": datamodule.faces.name,
             **scores,

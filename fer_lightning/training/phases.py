@@ -283,3 +283,10 @@ def make_trainer(config: DictConfig, **given: Any) -> L.Trainer:
         raise FerError(
             f"the trainer group has a value that Lightning refuses: {' '.join(str(error).split())}"
         ) from error
+
+
+def check_callbacks(config: DictConfig) -> None:
+    """Raises FerError or InstantiationException if the callbacks group has what its callbacks do not take."""
+    for callback in config.values():
+        if callback is not None:
+            instantiate(callback)

@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 
 from fer_lightning.constants import NUM_CLASSES
 from fer_lightning.data.datamodule import FER2013DataModule
+from fer_lightning.errors import FerError
 from fer_lightning.models import checkpoint
 from fer_lightning.reporting import face_sheets, plots, tables
 from fer_lightning.training import precision
@@ -30,6 +31,7 @@ from fer_lightning.training.phases import (
     run_phases,
 )
 from fer_lightning.training.run_config import plain
+from fer_lightning.training.sharpness import SharpnessAware
 from fer_lightning.training.trial import try_out
 from fer_lightning.utils import files
 
@@ -49,6 +51,7 @@ def train(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
     # mistakes here should not wait for the data
     phases = parse_phases(cfg.phases)
     try_out(cfg)
+    start, sam = _start(cfg), _sam(cfg)
     precision.settle(cfg.trainer)
     L.seed_everything(cfg.seed, verbose=False)
     datamodule: FER2013DataModule = instantiate(cfg.data, augment=instantiate(cfg.augment), votes=cfg.vote_weight > 0)
@@ -56,9 +59,8 @@ def train(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
     if len(datamodule.class_names) != NUM_CLASSES:
         log.info("networks with %d classes cannot be exported", len(datamodule.class_names))
     network = instantiate(cfg.model, num_classes=len(datamodule.class_names))
-    if cfg.init_from is not None:
-        start = checkpoint.path_of(cfg.init_from, "init_from")
-        checkpoint.load_weights(network, checkpoint.read(start), start)
+    if start is not None:
+        checkpoint.load_weights(network, *start)
     module = ExpressionClassifier(
         network,
         optimizer=instantiate(cfg.optimizer),
@@ -69,6 +71,7 @@ def train(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
         compile=cfg.compile,
         vote_weight=cfg.vote_weight,
         distillation=_distillation(cfg, len(datamodule.class_names)),
+        sam=sam,
         class_names=datamodule.class_names,
         settings=_provenance(cfg, datamodule),
     )
@@ -98,6 +101,23 @@ def phase_entry(result: PhaseResult) -> dict[str, Any]:
         "images_per_second": round(sum(rates) / len(rates), 1) if rates else None,
         "history": result.history,
     }
+
+
+def _start(cfg: DictConfig) -> tuple[dict[str, Any], Path] | None:
+    """The content of the checkpoint that training starts from and its path; None without ``init_from=``."""
+    if cfg.init_from is None:
+        return None
+    path = checkpoint.path_of(cfg.init_from, "init_from")
+    content = checkpoint.read(path)
+    return (checkpoint.with_raw_weights(content, path) if cfg.init_weights == "raw" else content), path
+
+
+def _sam(cfg: DictConfig) -> SharpnessAware | None:
+    if cfg.sam.last_epochs == 0:
+        return None
+    if cfg.trainer.accumulate_grad_batches != 1:
+        raise FerError("sam needs trainer.accumulate_grad_batches=1: each of its steps is of one batch")
+    return SharpnessAware(**plain(cfg.sam))
 
 
 def _distillation(cfg: DictConfig, classes: int) -> Distillation | None:

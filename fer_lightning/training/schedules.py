@@ -20,6 +20,8 @@ def cosine(optimizer: Optimizer, total_steps: int, warmup: float = 0.05) -> Lamb
     Raises:
         ValueError: ``warmup`` is out of range.
     """
+    if warmup == 1:
+        raise ValueError("warmup must be below 1, got 1.0: nothing is left for the fall")
     _check(warmup=warmup)
 
     def after_warmup(progress: float) -> float:
@@ -36,7 +38,7 @@ def trapezoid(optimizer: Optimizer, total_steps: int, warmup: float = 0.05, deca
     Args:
         total_steps: optimizer steps of the whole fit.
         warmup: fraction of them, 0..1.
-        decay: fraction of them, at the end, 0..1.
+        decay: fraction of them, at the end, 0..1; with no warm-up and 1.0 the rate only falls.
 
     Raises:
         ValueError: a fraction is out of range, or the two are more than the whole.
@@ -53,8 +55,8 @@ def trapezoid(optimizer: Optimizer, total_steps: int, warmup: float = 0.05, deca
 
 def _check(**fractions: float) -> None:
     for name, value in fractions.items():
-        if not isinstance(value, int | float) or not 0 <= value < 1:
-            raise ValueError(f"{name}={value} is no fraction from 0 to below 1")
+        if not isinstance(value, int | float) or not 0 <= value <= 1:
+            raise ValueError(f"{name} must be a number from 0 to 1, got {value!r}")
 
 
 def _scheduler(

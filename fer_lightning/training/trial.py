@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 from fer_lightning.constants import IMAGE_SIZE
 from fer_lightning.errors import FerError
 from fer_lightning.training.classifier import ExpressionClassifier
-from fer_lightning.training.phases import make_trainer
+from fer_lightning.training.phases import check_callbacks, make_trainer
 
 
 def try_out(cfg: DictConfig) -> None:
@@ -27,6 +27,7 @@ def try_out(cfg: DictConfig) -> None:
     # auto is measured once everything else is right
     precision = "32-true" if cfg.trainer.precision == "auto" else cfg.trainer.precision
     make_trainer(cfg.trainer, precision=precision, logger=False)
+    check_callbacks(cfg.callbacks)
     with _refusing("model"):
         with torch.device("meta"):
             network = instantiate(cfg.model)

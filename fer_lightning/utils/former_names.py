@@ -47,7 +47,10 @@ def _renamed(values: Mapping[Any, Any], group: str) -> dict[Any, Any]:
     renamed: dict[Any, Any] = {}
     for name, value in values.items():
         key = f"{group}{name}"
-        if isinstance(value, Mapping) and not group:  # no key below a group's own keys was renamed
+        if key == "callbacks.resizing" and isinstance(value, Mapping) and {"size", "until"} <= set(value):
+            kept = {each: value[each] for each in value if each not in ("size", "until")}
+            renamed[name] = {**kept, "schedule": [[value["until"], value["size"]]]}
+        elif isinstance(value, Mapping) and not group:  # no key below a group's own keys was renamed
             renamed[name] = _renamed(value, f"{name}.")
         elif key in KEYS:
             renamed[KEYS[key].removeprefix(group)] = not value if key in REVERSED and isinstance(value, bool) else value

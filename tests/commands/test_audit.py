@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from fer_lightning.data import audit, ferplus
-from fer_lightning.data.fer2013 import Faces, read_row_numbers
+from fer_lightning.data.faces import Faces
+from fer_lightning.data.row_numbers import read_row_numbers
 from fer_lightning.errors import FerError
 from tests.helpers import assert_one_sentence, csv_text, run_command
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fer_lightning.data import fer2013
+from fer_lightning.data import cache, kaggle_csv
 from tests.helpers import assert_one_sentence, csv_text, run_command
 
 KAGGLE_TEST_PORT = 7777  # see download_from_stand_in.py
@@ -126,7 +126,7 @@ def test_fetches_what_the_project_reads_and_checks_it(kaggle, download, tmp_path
     assert process.returncode == 0, process.stderr
     assert names(tmp_path / "data") == {"icml_face_data.csv.zip", "train.csv"}
     assert "icml_face_data.csv.zip: 35 faces, whole" in process.stdout
-    loaded = fer2013.load(fer2013.find_training_file(tmp_path / "data"))
+    loaded = cache.load(kaggle_csv.find_training_file(tmp_path / "data"))
     assert (loaded.labels == faces.labels).all()
 
 

@@ -82,6 +82,7 @@ def test_several_checkpoints_and_views_are_averaged(folder):
         "one": [f"ckpt={one}"],
         "twice": [f"ckpt=[{one},{one}]"],
         "flip": [f"ckpt={one}", "tta=flip"],
+        "crossed": [f"ckpt={one}", "tta=[flip,zoom]"],
     }.items():
         process = evaluate(folder, *words, f"data.dir={folder}")
         assert process.returncode == 0, process.stderr
@@ -89,12 +90,14 @@ def test_several_checkpoints_and_views_are_averaged(folder):
     assert results["twice"]["loss"] == pytest.approx(results["one"]["loss"], abs=1e-5)
     assert abs(results["flip"]["loss"] - results["one"]["loss"]) > 1e-5
     assert results["flip"]["tta"] == "flip"
+    assert abs(results["crossed"]["loss"] - results["flip"]["loss"]) > 1e-6
+    assert results["crossed"]["tta"] == ["flip", "zoom"]
 
 
 def test_unknown_views(folder):
     checkpoint = save_checkpoint(folder / "best.ckpt")
     process = evaluate(folder, f"ckpt={checkpoint}", f"data.dir={folder}", "tta=twenty")
-    assert_one_sentence(process, "tta=twenty is none of")
+    assert_one_sentence(process, "tta must be none, flip, ten_crop or a list", "got 'twenty'")
 
 
 def test_other_classes(folder):

@@ -3,9 +3,9 @@
 import numpy as np
 import torch
 
-from fer_lightning.data import audit, fer2013, ferplus
+from fer_lightning.data import audit, cache, ferplus, kaggle_csv
 from fer_lightning.data.datamodule import FER2013DataModule
-from fer_lightning.data.fer2013 import Faces
+from fer_lightning.data.faces import Faces, occurs_in
 from fer_lightning.training.runner import train
 
 TRAIN, VAL = 4000, 1000
@@ -44,7 +44,7 @@ def test_a_few_thousand_rows_beat_40_percent_on_held_out_rows(compose, tmp_path,
 
 def test_the_audit_counts_what_is_known_of_fer2013(real_data):
     """As counted elsewhere, on this copy, which lacks PrivateTest."""
-    faces = fer2013.load(fer2013.find_training_file(real_data))
+    faces = cache.load(kaggle_csv.find_training_file(real_data))
     votes = ferplus.read_votes_of(faces, real_data)
     findings = {finding.name: finding for finding in audit.examine(faces, votes)}
     assert len(findings["repeated"].groups) == 1_274
@@ -53,4 +53,4 @@ def test_the_audit_counts_what_is_known_of_fer2013(real_data):
     assert len(findings["flat"].rows) == 12
     assert len(findings["no_face"].rows) == 160
     training, public = (faces.pixels[faces.rows_of(usage)] for usage in ("Training", "PublicTest"))
-    assert fer2013.occurs_in(public, training).sum() == 280
+    assert occurs_in(public, training).sum() == 280

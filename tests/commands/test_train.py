@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hydra.errors import InstantiationException
 from PIL import Image
 
 from fer_lightning.constants import LABELS
 from fer_lightning.data.augmentation import RandomAffine
 from fer_lightning.data.ferplus import COLUMNS, VOTES_FILE
-from fer_lightning.errors import FerError, exit_on_user_error
+from fer_lightning.errors import FerError, exit_on_user_error, sentence
 from fer_lightning.models.checkpoint import load_network, read
 from fer_lightning.training.callbacks.history import History
 from fer_lightning.training.ensemble_runner import train_ensemble
@@ -22,7 +23,7 @@ from fer_lightning.training.runner import train as run_training
 from tests.helpers import SHRUNK, assert_one_sentence, csv_text, run_command
 
 FEW = ("phases.baseline.epochs=2", "phases.hard_examples.epochs=1", "phases.balance.epochs=2")
-LONG = ("best", "distill", "ensemble")  # one long phase, with FER+'s votes
+LONG = ("best", "cycle", "decay", "distill", "ensemble", "trunk")  # one long phase, with FER+'s votes
 PACKAGED_EXPERIMENTS = {path.stem for path in (Path(__file__).parents[2] / "conf" / "experiment").glob("*.yaml")}
 
 
@@ -139,8 +140,9 @@ def test_resume_of_no_run(tmp_path):
 @pytest.mark.parametrize("experiment", sorted(PACKAGED_EXPERIMENTS - {"ferplus"}))
 def test_every_experiment_passes_a_fast_run(train, tmp_path, run_dir, experiment):
     words = ["vote_weight=0"] if experiment in LONG else []
-    if experiment == "distill":
-        words.append(f"teacher={run_dir}/checkpoints/best.ckpt")
+    key = {"distill": "teacher", "cycle": "init_from", "decay": "init_from"}.get(experiment)
+    if key is not None:
+        words.append(f"{key}={run_dir}/checkpoints/best.ckpt")
     metrics = train(tmp_path, f"+experiment={experiment}", "trainer.fast_dev_run=true", *words)
     assert len(metrics["phases"]) == (1 if experiment in LONG else 3)
 
@@ -184,21 +186,48 @@ def test_a_broken_off_long_run_ends_as_an_unbroken_one(train, tmp_path, monkeypa
     )
 
 
-def test_progressive_crops(train, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        (None, [40, 40, 40, 48, 48]),  # the packaged one
+        ("[[0.5,40]]", [40, 40, 40, 48, 48]),
+        ("[[0.2,36],[0.8,44]]", [36, 44, 44, 44, 48]),
+        ("[[1.0,40]]", [40] * 5),
+        ("[]", [48] * 5),
+    ],
+)
+def test_progressive_crops(train, tmp_path, monkeypatch, schedule, expected):
     sides = []
     crop = RandomAffine.forward
     monkeypatch.setattr(
         RandomAffine, "forward", lambda self, images, size: sides.append(size) or crop(self, images, size)
     )
-    words = (
-        "vote_weight=0",
-        "phases.fit.epochs=5",
-        "callbacks.resizing.until=0.5",
-        "data.train=21",
-        "data.batch_size=21",
-    )
+    words = ["vote_weight=0", "phases.fit.epochs=5", "data.train=21", "data.batch_size=21"]
+    if schedule is not None:
+        words.append(f"callbacks.resizing.schedule={schedule}")
     train(tmp_path, "+experiment=best", *words)
-    assert sides == [40, 40, 40, 48, 48]
+    assert sides == expected
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        "0.5",
+        "many",
+        "[0.5,40]",
+        "[[0.5]]",
+        "[[0,40]]",
+        "[[1.5,40]]",
+        "[[0.5,32]]",
+        "[[0.5,40.5]]",
+        "[[0.6,36],[0.3,40]]",
+    ],
+)
+def test_wrong_crops_are_refused_before_the_data_are_read(train, tmp_path, monkeypatch, schedule):
+    monkeypatch.setattr("fer_lightning.data.synthetic.draw_sample", None)
+    with pytest.raises(InstantiationException) as caught:
+        train(tmp_path, "+experiment=best", f"callbacks.resizing.schedule={schedule}")
+    assert (sentence(caught.value) or "").startswith("callbacks.resizing.schedule")
 
 
 def test_an_ensemble_is_its_members_average(train, compose, tmp_path, capsys):
@@ -229,6 +258,20 @@ def test_starts_from_given_weights(train, tmp_path):
         FerError, match=r"best\.ckpt: the weights do not fit the network; it was trained as .*channels="
     ):
         train(tmp_path / "c", *few, f"init_from={start}", "model.channels=[8,8,16,24]")
+
+
+def test_starts_from_averaged_or_raw_weights(train, tmp_path):
+    few = ("+experiment=best", "vote_weight=0", "phases.fit.epochs=1", "data.train=70", "data.batch_size=35")
+    train(tmp_path / "a", *few)
+    start = tmp_path / "a" / "phases" / "1-fit" / "checkpoints" / "last.ckpt"
+    saved = read(start)
+    still = (f"init_from={start}", "optimizer.lr=1e-12", "model.bn_momentum=0", "callbacks.weight_averaging=null")
+    for kind, key in (("averaged", "state_dict"), ("raw", "current_model_state")):
+        train(tmp_path / kind, *few, *still, f"init_weights={kind}")
+        after = read(tmp_path / kind / "checkpoints" / "last.ckpt")
+        torch.testing.assert_close(after["state_dict"]["network.0.weight"], saved[key]["network.0.weight"])
+    assert after["hyper_parameters"]["init_weights"] == "raw"
+    assert not torch.equal(saved["state_dict"]["network.0.weight"], saved["current_model_state"]["network.0.weight"])
 
 
 def test_trains_on_folders_of_pictures(compose, tmp_path, faces):

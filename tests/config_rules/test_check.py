@@ -80,12 +80,17 @@ def test_every_rule_has_a_key():
 
 PACKAGED = [
     ("train", []),
-    *(("train", [f"+experiment={path.stem}"]) for path in sorted((CONF / "experiment").glob("*.yaml"))),
+    *(
+        ("train", [f"+experiment={path.stem}", "init_from=pretrained"])
+        for path in sorted((CONF / "experiment").glob("*.yaml"))
+    ),
     ("train", ["model=phone", "optimizer=adamw", "scheduler=cosine", "trainer=cpu"]),
     ("train", ["data=folder", "data.dir=faces", "scheduler=constant", "logger=mlflow"]),
     ("train", ["data=sample", "logger=wandb"]),
     ("evaluate", ["ckpt=[a.ckpt,pretrained]"]),
+    ("evaluate", ["ckpt=pretrained", "tta=[flip,zoom]"]),
     ("explain", ["ckpt=pretrained", "rows=[1,2]"]),
+    ("soup", ["ckpt=[a.ckpt,b.ckpt]", "out=c.ckpt"]),
     ("export", ["ckpt=pretrained", "export=full", "data.dir=data"]),
     ("audit", []),
     ("download", []),
@@ -163,6 +168,8 @@ def test_packaged_configs_pass(compose, command, words):
         ("select=worst", "select must be best or last, got 'worst'"),
         ("distillation=5", "distillation must be a mapping with the keys weight, temperature, got 5"),
         ("compile=fast", "compile must be default, reduce-overhead"),
+        ("init_weights=mean", "init_weights must be averaged or raw, got 'mean'"),
+        ("model.dense_dropout=2", "model.dense_dropout must be a number >= 0 and < 1 or null, got 2"),
     ],
 )
 def test_wrong_values_of_a_training_run(compose, word, message):
@@ -174,7 +181,11 @@ def test_wrong_values_of_a_training_run(compose, word, message):
     [
         ("train", ["data=folder"], "data.dir is required: set data.dir= to the path of a folder"),
         ("train", ["ensemble_size=2", "seed=4294967295"], "seed must leave room for the seeds of 2 networks"),
-        ("train", ["+experiment=best", "callbacks.resizing.size=20"], "callbacks.resizing.size must be an integer"),
+        (
+            "train",
+            ["+experiment=best", "callbacks.resizing.schedule=[[0.5,20]]"],
+            "callbacks.resizing.schedule must be a list of",
+        ),
         ("train", ["+experiment=best", "scheduler.warmup=0.9"], "scheduler.warmup and scheduler.decay must add up"),
         ("evaluate", [], "ckpt is required: set ckpt= to pretrained, the path of a checkpoint or a list of these"),
         ("evaluate", ["ckpt=a", "accelerator=foo"], "accelerator must be auto, cpu, gpu, cuda or mps, got 'foo'"),

@@ -1,7 +1,12 @@
+import io
+
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from fer_lightning.data.augmentation import Augmentation, RandomAffine
+from fer_lightning.data.degrade import _enlarging, _quantised, _shrinking
 
 OFF = {"degrees": 0.0, "translate": 0.0, "scale": 0.0, "flip": 0.0}
 
@@ -166,9 +171,65 @@ def test_mixing_takes_eight_classes_and_votes(images):
     assert targets.shape == (64, 8)
 
 
+def test_degrades_some_faces_each_by_its_own_draw(labels):
+    torch.manual_seed(0)
+    face = torch.randint(0, 256, (1, 1, 48, 48), dtype=torch.uint8)
+    images = face.repeat(256, 1, 1, 1)
+    changed, _ = Augmentation(**OFF, degrade=0.25)(images, labels.repeat(4))
+    assert (changed.dtype, changed.shape) == (torch.uint8, images.shape)
+    touched = (changed != face).flatten(1).any(dim=1)
+    assert 0.17 < touched.float().mean() < 0.33
+    distinct = {each.numpy().tobytes() for each in changed[touched]}
+    assert len(distinct) == touched.sum()
+
+
+def test_degrading_keeps_what_is_smooth_and_loses_detail(images, labels):
+    """A smooth picture stays itself up to the compression; a fine pattern becomes flat."""
+    torch.manual_seed(0)
+    smooth, _ = Augmentation(**OFF, degrade=1.0)(images, labels)
+    difference = smooth.float() - images.float()
+    assert difference.mean().abs() < 2
+    assert difference.abs().mean() < 8
+    fine = (torch.arange(48) % 2 * 255).to(torch.uint8).expand(64, 1, 48, 48).contiguous()
+    assert Augmentation(**OFF, degrade=1.0)(fine, labels)[0].float().std() < 0.4 * fine.float().std()
+
+
+def test_shrinks_to_12_to_32_pixels(images):
+    sides = torch.tensor([12, 24, 32])
+    shrunk = _shrinking(sides, 48) @ images[:3, 0].float()
+    torch.testing.assert_close(_shrinking(sides, 48).sum(dim=2), torch.ones(3, 32))
+    for index, side in enumerate(sides.tolist()):
+        expected = images[0, 0].float().repeat_interleave(side, dim=0).view(side, 48, 48).mean(dim=1)
+        torch.testing.assert_close(shrunk[index, :side], expected)
+        assert (shrunk[index, side:] == shrunk[index, side - 1]).all()  # the border is repeated
+    torch.testing.assert_close(_enlarging(sides, 48).sum(dim=2), torch.ones(3, 48))
+
+
+def test_quantises_as_pillow_does():
+    """Against a JPEG of a picture whose sides are whole blocks, at the same quality."""
+    torch.manual_seed(0)
+    coarse = torch.randint(40, 216, (1, 1, 8, 8)).float()
+    picture = torch.nn.functional.interpolate(coarse, size=(32, 32), mode="bilinear").round()[0]
+    for quality in (20, 50, 80):
+        file = io.BytesIO()
+        Image.fromarray(picture[0].byte().numpy()).save(file, "jpeg", quality=quality)
+        expected = torch.from_numpy(np.array(Image.open(file))).float()
+        found = _quantised(picture, torch.tensor([float(quality)]))[0]
+        assert (found - expected).abs().mean() < 0.8
+        assert (found - picture[0]).abs().mean() > 1.5  # and something was lost
+
+
 @pytest.mark.parametrize(
     "options",
-    [{"contrast": 2}, {"random_erasing": -0.1}, {"mixup": "yes"}, {"size": 0}, {"size": 49}, {"erasing_size": 1.5}],
+    [
+        {"contrast": 2},
+        {"degrade": 1.5},
+        {"random_erasing": -0.1},
+        {"mixup": "yes"},
+        {"size": 0},
+        {"size": 49},
+        {"erasing_size": 1.5},
+    ],
 )
 def test_refuses(options):
     with pytest.raises(ValueError, match=next(iter(options))):

@@ -12,7 +12,7 @@ from fer_lightning.data.datamodule import (
     FolderDataModule,
     SampleDataModule,
 )
-from fer_lightning.data.fer2013 import UNKNOWN, Faces
+from fer_lightning.data.faces import UNKNOWN, Faces
 from fer_lightning.errors import FerError
 from tests.helpers import csv_text
 
@@ -99,7 +99,7 @@ def test_restrict_with_holdout_validates_on_part_of_it(datamodule):
     assert len(datamodule.phase_rows) == 21
 
 
-def test_drop_overlap(tmp_path, faces):
+def test_drop_leaks(tmp_path, faces):
     pixels = faces.pixels.copy()
     pixels[0], pixels[1] = pixels[faces.rows_of("PublicTest")[0]], pixels[faces.rows_of("PrivateTest")[0]]
     (tmp_path / "fer2013.csv").write_text(csv_text(Faces(pixels, faces.labels, faces.usage, "")))
@@ -205,7 +205,7 @@ def test_repeated_rows_are_left_out_of_training(folder, faces):
     assert left_out == {1, 2, 3}
 
 
-def test_resident_batches_are_the_same(folder):
+def test_preloaded_batches_are_the_same(folder):
     batches = []
     for preloaded in (False, True):
         datamodule = FER2013DataModule(dir=str(folder), batch_size=8, preload_to_device=preloaded)

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fer_lightning.data import fer2013
-from fer_lightning.data.fer2013 import Faces
+from fer_lightning.data import cache, kaggle_csv
+from fer_lightning.data.faces import UNKNOWN, Faces, occurs_in
+from fer_lightning.data.splits import official_splits, random_splits
 from fer_lightning.errors import FerError
 from tests.helpers import csv_text, random_images
 
@@ -58,8 +59,8 @@ class TestForms:
                 file.write(path, f"folder/{name}")
             path.unlink()
             path = archive
-        assert fer2013.find_training_file(tmp_path) == path
-        assert_same(fer2013.load(path), faces, usage="train" not in name)
+        assert kaggle_csv.find_training_file(tmp_path) == path
+        assert_same(cache.load(path), faces, usage="train" not in name)
 
     @pytest.mark.parametrize("zipped", [False, True])
     def test_tar(self, tmp_path, faces, zipped):
@@ -70,47 +71,47 @@ class TestForms:
                 file.write(path, path.name)
             path.unlink()
             path = tmp_path / "fer2013.tar.gz.zip"
-        assert_same(fer2013.load(fer2013.find_training_file(tmp_path)), faces)
+        assert_same(cache.load(kaggle_csv.find_training_file(tmp_path)), faces)
 
     def test_order_of_preference(self, tmp_path, faces):
         write(tmp_path, "train.csv", faces, ("emotion", "pixels"))
         write(tmp_path, "icml_face_data.csv", faces)
-        assert fer2013.find_training_file(tmp_path).name == "icml_face_data.csv"
+        assert kaggle_csv.find_training_file(tmp_path).name == "icml_face_data.csv"
         write(tmp_path, "fer2013.csv", faces)
-        assert fer2013.find_training_file(tmp_path).name == "fer2013.csv"
+        assert kaggle_csv.find_training_file(tmp_path).name == "fer2013.csv"
 
     def test_test_csv_has_no_labels(self, tmp_path, faces):
         path = write(tmp_path, "test.csv", faces, ("pixels",), '"')
-        loaded = fer2013.load(path)
+        loaded = cache.load(path)
         np.testing.assert_array_equal(loaded.pixels, faces.pixels)
         assert not loaded.has_labels
 
     def test_nothing_there(self, tmp_path):
         with pytest.raises(FerError, match=r"holds none of fer2013\.csv"):
-            fer2013.find_training_file(tmp_path)
+            kaggle_csv.find_training_file(tmp_path)
         with pytest.raises(FerError, match="is no folder"):
-            fer2013.find_training_file(tmp_path / "nowhere")
+            kaggle_csv.find_training_file(tmp_path / "nowhere")
 
     def test_lenient_where_the_meaning_is_clear(self, tmp_path, faces):
         """Windows line ends, a byte-order mark, doubled spaces and leading zeros."""
         text = csv_text(faces).replace("\n", "\r\n").replace(" 0 ", "  000 ")
         path = tmp_path / "fer2013.csv"
         path.write_bytes(b"\xef\xbb\xbf" + text.encode())
-        assert_same(fer2013.load(path), faces)
+        assert_same(cache.load(path), faces)
 
     def test_every_value_at_every_length(self, tmp_path):
         pixels = np.resize(np.arange(256, dtype=np.uint8), (3, 48, 48))
         pixels[1] = pixels[1].T
         expected = Faces(pixels, np.zeros(3, np.uint8), np.zeros(3, np.uint8), "")
-        assert_same(fer2013.load(write(tmp_path, "fer2013.csv", expected)), expected)
+        assert_same(cache.load(write(tmp_path, "fer2013.csv", expected)), expected)
 
     def test_rows_across_blocks(self, tmp_path):
         """More rows than one read holds."""
         images = random_images(200)
         expected = Faces(images, np.arange(200, dtype=np.uint8) % 7, np.zeros(200, np.uint8), "")
         path = write(tmp_path, "fer2013.csv", expected)
-        assert path.stat().st_size > 4 * fer2013._READ_BYTES
-        assert_same(fer2013.load(path), expected)
+        assert path.stat().st_size > 4 * kaggle_csv._READ_BYTES
+        assert_same(cache.load(path), expected)
 
 
 MALFORMED = {
@@ -146,7 +147,7 @@ class TestMalformed:
         path = tmp_path / "fer2013.csv"
         path.write_bytes(content)
         with pytest.raises(FerError, match=reason) as error:
-            fer2013.load(path)
+            cache.load(path)
         assert "fer2013.csv" in str(error.value)
         assert len(str(error.value)) < 400
         assert [file.name for file in tmp_path.iterdir()] == ["fer2013.csv"]  # nothing cached, nothing left over
@@ -156,13 +157,13 @@ class TestMalformed:
         path = tmp_path / "fer2013.csv"
         path.write_text("emotion,pixels,Usage\n" + good * 300 + f"9,{ROW},Training\n" + good)
         with pytest.raises(FerError, match=r"row 301 \(line 302\): emotion '9'"):
-            fer2013.load(path)
+            cache.load(path)
 
     def test_no_zip(self, tmp_path):
         path = tmp_path / "train.csv.zip"
         path.write_bytes(b"PK but not really")
         with pytest.raises(FerError, match=r"train\.csv\.zip: the archive is broken"):
-            fer2013.load(path)
+            cache.load(path)
 
     def test_damaged_zip(self, tmp_path, faces):
         path = tmp_path / "fer2013.csv.zip"
@@ -172,7 +173,7 @@ class TestMalformed:
         content[len(content) // 2] ^= 0xFF
         path.write_bytes(content)
         with pytest.raises(FerError, match="fer2013"):
-            fer2013.load(path)
+            cache.load(path)
         assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
     def test_zip_without_the_csv(self, tmp_path):
@@ -180,7 +181,7 @@ class TestMalformed:
         with zipfile.ZipFile(path, "w") as file:
             file.writestr("other.csv", "x")
         with pytest.raises(FerError, match=r"should hold one fer2013\.csv, it holds 0"):
-            fer2013.load(path)
+            cache.load(path)
 
     @pytest.mark.parametrize("place", [0.3, 0.5, 0.7, 0.9])
     def test_flipped_bit_in_a_tar(self, tmp_path, faces, place):
@@ -190,7 +191,7 @@ class TestMalformed:
         path = tmp_path / "fer2013.tar.gz"
         path.write_bytes(content)
         with pytest.raises(FerError, match=r"fer2013\.tar\.gz"):
-            fer2013.load(path)
+            cache.load(path)
         assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
     def test_truncated_tar(self, tmp_path, faces):
@@ -198,31 +199,31 @@ class TestMalformed:
         path = tmp_path / "fer2013.tar.gz"
         path.write_bytes(content[: len(content) // 2])
         with pytest.raises(FerError, match=r"fer2013\.tar\.gz"):
-            fer2013.load(path)
+            cache.load(path)
 
 
 class TestCache:
     def test_second_load_maps_the_first_ones_result(self, tmp_path, faces, monkeypatch):
         path = write(tmp_path, "fer2013.csv", faces)
-        fer2013.load(path)
-        monkeypatch.setattr(fer2013, "parse", lambda _: pytest.fail("parsed again"))
-        loaded = fer2013.load(path)
+        cache.load(path)
+        monkeypatch.setattr(cache, "parse", lambda _: pytest.fail("parsed again"))
+        loaded = cache.load(path)
         assert isinstance(loaded.pixels, np.memmap)
         assert_same(loaded, faces)
 
     def test_changed_file_is_read_anew(self, tmp_path, faces):
         path = write(tmp_path, "fer2013.csv", faces)
-        fer2013.load(path)
+        cache.load(path)
         half = Faces(faces.pixels[:9], faces.labels[:9], faces.usage[:9], "")
         write(tmp_path, "fer2013.csv", half)
-        assert_same(fer2013.load(path), half)
+        assert_same(cache.load(path), half)
 
     @pytest.mark.parametrize("damage", ["truncated", "flipped", "emptied", "text"])
     def test_damaged_cache_is_rebuilt(self, tmp_path, faces, damage):
         path = write(tmp_path, "fer2013.csv", faces)
-        fer2013.load(path)
-        (cache,) = tmp_path.glob("*.cache.npy")
-        content = bytearray(cache.read_bytes())
+        cache.load(path)
+        (cached,) = tmp_path.glob("*.cache.npy")
+        content = bytearray(cached.read_bytes())
         if damage == "truncated":
             content = content[: len(content) // 2]
         elif damage == "flipped":
@@ -231,25 +232,25 @@ class TestCache:
             content = bytearray()
         else:
             content = bytearray(b"no numbers here" * 100)
-        cache.write_bytes(content)
-        assert_same(fer2013.load(path), faces)
-        assert_same(fer2013.load(path), faces)
+        cached.write_bytes(content)
+        assert_same(cache.load(path), faces)
+        assert_same(cache.load(path), faces)
 
     def test_read_only_folder_uses_the_users_cache(self, tmp_path, faces, monkeypatch):
         path = write(tmp_path, "fer2013.csv", faces)
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user"))
-        build = fer2013._build_cache
+        build = cache._build_cache
 
         def read_only(source, place, key):  # file permissions do not stop root, who runs CI
             if place.parent == tmp_path:
                 raise PermissionError(13, "Permission denied", str(place))
             build(source, place, key)
 
-        monkeypatch.setattr(fer2013, "_build_cache", read_only)
-        assert_same(fer2013.load(path), faces)
+        monkeypatch.setattr(cache, "_build_cache", read_only)
+        assert_same(cache.load(path), faces)
         assert len(list((tmp_path / "user" / "fer_lightning").iterdir())) == 1
-        monkeypatch.setattr(fer2013, "parse", lambda _: pytest.fail("parsed again"))
-        assert_same(fer2013.load(path), faces)
+        monkeypatch.setattr(cache, "parse", lambda _: pytest.fail("parsed again"))
+        assert_same(cache.load(path), faces)
 
     def test_no_place_at_all_parses_in_memory(self, tmp_path, faces, monkeypatch):
         path = write(tmp_path, "fer2013.csv", faces)
@@ -257,13 +258,13 @@ class TestCache:
         def full(*_):
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr(fer2013, "_build_cache", full)
-        assert_same(fer2013.load(path), faces)
+        monkeypatch.setattr(cache, "_build_cache", full)
+        assert_same(cache.load(path), faces)
 
     def test_built_by_several_at_once(self, tmp_path, faces):
         path = write(tmp_path, "fer2013.csv", faces)
         results = []
-        threads = [threading.Thread(target=lambda: results.append(fer2013.load(path))) for _ in range(6)]
+        threads = [threading.Thread(target=lambda: results.append(cache.load(path))) for _ in range(6)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -275,33 +276,33 @@ class TestCache:
 
     def test_file_that_changes_while_it_is_read(self, tmp_path, faces, monkeypatch):
         path = write(tmp_path, "fer2013.csv", faces)
-        parse = fer2013.parse
+        parse = kaggle_csv.parse
 
         def slow(source):
             yield from parse(source)
             os.utime(source, (1, 1))
 
-        monkeypatch.setattr(fer2013, "parse", slow)
+        monkeypatch.setattr(cache, "parse", slow)
         with pytest.raises(FerError, match="changed while it was read"):
-            fer2013.load(path)
+            cache.load(path)
         assert not list(tmp_path.glob("*.cache.npy"))
 
 
 class TestSplits:
     def test_official(self, faces):
-        splits = fer2013.official_splits(faces)
+        splits = official_splits(faces)
         assert [len(splits.train), len(splits.val), len(splits.test)] == [21, 7, 7]
         assert set(faces.usage[splits.val]) == {1}
 
     def test_official_needs_usage(self, faces):
-        bare = Faces(faces.pixels, faces.labels, np.full(len(faces), fer2013.UNKNOWN, np.uint8), "train.csv")
+        bare = Faces(faces.pixels, faces.labels, np.full(len(faces), UNKNOWN, np.uint8), "train.csv")
         with pytest.raises(FerError, match=r"data\.split=random, or put fer2013\.csv"):
-            fer2013.official_splits(bare)
+            official_splits(bare)
 
     def test_random_is_seeded_disjoint_and_leaves_public_and_private_alone(self, faces):
-        splits = fer2013.random_splits(faces, 0.2, seed=1)
-        again = fer2013.random_splits(faces, 0.2, seed=1)
-        other = fer2013.random_splits(faces, 0.2, seed=2)
+        splits = random_splits(faces, 0.2, seed=1)
+        again = random_splits(faces, 0.2, seed=1)
+        other = random_splits(faces, 0.2, seed=2)
         np.testing.assert_array_equal(splits.val, again.val)
         assert not np.array_equal(splits.val, other.val)
         assert sorted([*splits.train, *splits.val]) == sorted(faces.rows_of("Training"))
@@ -311,13 +312,13 @@ class TestSplits:
     def test_occurs_in(self, faces):
         images = random_images(4)
         others = np.concatenate([faces.pixels, images[[2]]])
-        np.testing.assert_array_equal(fer2013.occurs_in(images, others), [False, False, True, False])
+        np.testing.assert_array_equal(occurs_in(images, others), [False, False, True, False])
 
 
 def test_real_file(real_data):
     """The figures that are known of FER2013."""
-    faces = fer2013.load(fer2013.find_training_file(real_data))
-    splits = fer2013.official_splits(faces)
+    faces = cache.load(kaggle_csv.find_training_file(real_data))
+    splits = official_splits(faces)
     assert np.bincount(faces.labels[splits.train]).tolist() == [3995, 436, 4097, 7215, 4830, 3171, 4965]
     assert (len(splits.val), len(splits.test)) == (3589, 0)
-    assert fer2013.occurs_in(faces.pixels[splits.val], faces.pixels[splits.train]).sum() == 280
+    assert occurs_in(faces.pixels[splits.val], faces.pixels[splits.train]).sum() == 280

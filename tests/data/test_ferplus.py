@@ -3,7 +3,7 @@ import pytest
 
 from fer_lightning.constants import LABELS
 from fer_lightning.data import ferplus
-from fer_lightning.data.fer2013 import UNKNOWN
+from fer_lightning.data.faces import UNKNOWN
 from fer_lightning.errors import FerError
 
 # Microsoft's order of columns, which is not ours

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from fer_lightning.constants import GREY_WEIGHTS
-from fer_lightning.data.fer2013 import UNKNOWN
+from fer_lightning.data.faces import UNKNOWN
 from fer_lightning.data.image_folder import load_folder
 from fer_lightning.errors import FerError
 from fer_lightning.inference import images

@@ -132,6 +132,20 @@ def test_foreign_safetensors(tmp_path):
         checkpoint.read(path)
 
 
+def test_raw_weights(path, content):
+    """Those beside a moving average; without one there is nothing to tell apart."""
+    name = "network.0.weight"
+    assert checkpoint.with_raw_weights(content, path) is content
+    content["hyper_parameters"]["callbacks"] = {"weight_averaging": {"decay": 0.998}}
+    with pytest.raises(FerError, match=r"best\.ckpt holds averaged weights only"):
+        checkpoint.with_raw_weights(content, path)
+    content["current_model_state"] = {each: value + 1 for each, value in content["state_dict"].items()}
+    raw = checkpoint.with_raw_weights(content, path)
+    assert torch.equal(raw["state_dict"][name], content["state_dict"][name] + 1)
+    with pytest.raises(FerError, match="averaged weights only"):
+        checkpoint.with_raw_weights(checkpoint.read(checkpoint.path_of("pretrained")), Path("shipped"))
+
+
 def test_names_in_a_paths_place(tmp_path):
     assert checkpoint.path_of("some/best.ckpt") == Path("some/best.ckpt")
     assert checkpoint.path_of("pretrained").name == "FER2013.safetensors"

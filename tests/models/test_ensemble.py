@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from fer_lightning.errors import FerError
-from fer_lightning.models.ensemble import AverageOverNetworks, AverageOverViews
+from fer_lightning.models.ensemble import CROSSED, AverageOverNetworks, AverageOverViews, views_of
 from fer_lightning.models.networks import ExpressionCNN
 
 
@@ -51,6 +51,35 @@ def test_the_network_takes_the_crops():
     torch.testing.assert_close(probabilities.sum(dim=1), torch.ones(2))
 
 
-def test_unknown_kind():
-    with pytest.raises(FerError, match="tta=twice is none of none, flip, ten_crop"):
-        AverageOverViews(Corner(), "twice")
+@pytest.mark.parametrize(("tta", "count"), [(["flip"], 2), (["shift"], 5), (["zoom", "flip"], 4), (list(CROSSED), 20)])
+def test_a_list_crosses_its_transforms(tta, count):
+    views = views_of(tta)(48)
+    faces = torch.rand(1, 1, 48, 48)
+    seen = torch.cat([view(faces) for view in views])
+    assert seen.shape == (count, 1, 48, 48)
+    assert torch.equal(seen[0], faces[0])  # the face itself is one of them
+    assert len({each.numpy().tobytes() for each in seen}) == count
+
+
+def test_shifts_move_by_two_pixels_and_repeat_the_border():
+    faces = torch.rand(2, 1, 48, 48)
+    left, right, up, down = (view(faces) for view in views_of(["shift"])(48)[1:])
+    torch.testing.assert_close(left[..., :-2], faces[..., 2:], atol=1e-4, rtol=0)
+    torch.testing.assert_close(right[..., 2:], faces[..., :-2], atol=1e-4, rtol=0)
+    torch.testing.assert_close(up[..., :-2, :], faces[..., 2:, :], atol=1e-4, rtol=0)
+    torch.testing.assert_close(down[..., 2:, :], faces[..., :-2, :], atol=1e-4, rtol=0)
+    torch.testing.assert_close(down[..., 0, :], faces[..., 0, :], atol=1e-4, rtol=0)
+
+
+def test_zoom_enlarges_about_the_centre():
+    face = torch.zeros(1, 1, 48, 48)
+    face[..., 10:38, 10:38] = 1
+    zoomed = views_of(["zoom"])(48)[1](face)
+    assert zoomed[0, 0, 24].sum().item() == pytest.approx(28 * 1.08, abs=0.1)
+    torch.testing.assert_close(zoomed, zoomed.flip(-1), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("tta", ["twice", "shift", [], ["flip", "ten_crop"], ["flip", "flip"], 3])
+def test_unknown_views(tta):
+    with pytest.raises(FerError, match=r"tta must be none, flip, ten_crop or a list of flip, shift, zoom, got"):
+        AverageOverViews(Corner(), tta)

@@ -70,6 +70,12 @@ def test_dropout_is_a_key():
     assert {module.p for module in ExpressionCNN(dropout=0.5) if isinstance(module, nn.Dropout)} == {0.5}
 
 
+@pytest.mark.parametrize("dense", [0.0, 0.4])
+def test_dense_layers_can_have_a_dropout_of_their_own(dense):
+    network = ExpressionCNN(dropout=0.1, dense_dropout=dense)
+    assert [module.p for module in network if isinstance(module, nn.Dropout)] == [0.1] * 4 + [dense] * 3
+
+
 def test_scale():
     images = torch.tensor([0, 51, 255], dtype=torch.uint8)
     scaled = Scale()(images)

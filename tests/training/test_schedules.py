@@ -38,12 +38,19 @@ def test_no_warmup_starts_at_the_full_rate():
     assert rates(schedules.trapezoid, 10, warmup=0.0, decay=0.0) == (pytest.approx([0.2] * 10), pytest.approx(0.2))
 
 
+def test_a_branch_only_decays():
+    found, end = rates(schedules.trapezoid, 100, warmup=0.0, decay=1.0)
+    assert found == pytest.approx([0.2 * (100 - step) / 100 for step in range(100)])
+    assert end == 0
+
+
 @pytest.mark.parametrize(
     ("make", "options", "part"),
     [
-        (schedules.cosine, {"warmup": 1.0}, "warmup=1.0 is no fraction"),
-        (schedules.cosine, {"warmup": "much"}, "warmup=much is no fraction"),
-        (schedules.trapezoid, {"decay": -0.1}, "decay=-0.1 is no fraction"),
+        (schedules.cosine, {"warmup": 1.0}, "warmup must be below 1"),
+        (schedules.cosine, {"warmup": "much"}, "warmup must be a number from 0 to 1, got 'much'"),
+        (schedules.trapezoid, {"decay": -0.1}, "decay must be a number from 0 to 1, got -0.1"),
+        (schedules.trapezoid, {"decay": 1.1, "warmup": 0.0}, "decay must be a number from 0 to 1, got 1.1"),
         (schedules.trapezoid, {"warmup": 0.5, "decay": 0.6}, "more than the whole fit"),
     ],
 )

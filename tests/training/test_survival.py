@@ -198,8 +198,8 @@ def test_processes_that_build_one_cache(tmp_path, faces):
     script = f"""
 import logging, pathlib
 logging.basicConfig(level=logging.INFO)
-from fer_lightning.data import fer2013
-print(len(fer2013.load(pathlib.Path({str(tmp_path / "fer2013.csv")!r}))))
+from fer_lightning.data import cache
+print(len(cache.load(pathlib.Path({str(tmp_path / "fer2013.csv")!r}))))
 """
     started = [
         subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

@@ -1,0 +1,140 @@
+"""python -m fer_lightning.soup ckpt=[A,B] out=C.ckpt data.dir=DIR: average the weights of several networks."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import hydra
+import numpy as np
+import torch
+from hydra.core.hydra_config import HydraConfig
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+from torch import Tensor, nn
+
+from fer_lightning.config_rules.check import check
+from fer_lightning.config_rules.command_line import refusing_former_keys
+from fer_lightning.data.datamodule import FER2013DataModule
+from fer_lightning.errors import FerError, exit_on_user_error
+from fer_lightning.models import checkpoint
+from fer_lightning.models.networks import Scale
+from fer_lightning.reporting.html import digest_of
+from fer_lightning.training import weight_soup
+from fer_lightning.training.classifier import ExpressionClassifier
+from fer_lightning.training.evaluator import Evaluator, adopt_split
+from fer_lightning.utils import files
+from fer_lightning.utils.quiet import quiet_libraries
+
+log = logging.getLogger("fer_lightning.soup")  # __name__ is __main__ here
+
+_BATCH = 256  # faces
+
+
+class SoupEvaluator:
+    """Makes soups of some networks on training faces and scores them on the val split.
+
+    Args:
+        datamodule: after ``setup``.
+        networks: in eval mode, of the same architecture.
+        faces: training faces to estimate batch-norm on, at most.
+        seed: of their choice.
+        accelerator: Lightning's name of one.
+    """
+
+    def __init__(
+        self, datamodule: FER2013DataModule, networks: Sequence[nn.Module], faces: int, seed: int, accelerator: str
+    ) -> None:
+        self.evaluator = Evaluator(datamodule, "val", accelerator, progress=False)
+        self._datamodule = datamodule
+        self._networks = networks
+        rows = np.random.default_rng(seed).permutation(datamodule.rows("train"))[:faces]
+        # batches of one size: in a cumulative mean they count alike
+        self._batches = (
+            np.split(rows[: len(rows) // _BATCH * _BATCH], len(rows) // _BATCH) if len(rows) > _BATCH else [rows]
+        )
+
+    def soup_of(self, places: Sequence[int]) -> nn.Module:
+        """The soup of the networks at these places, in eval mode."""
+        return weight_soup.soup_of([self._networks[place] for place in places], self._images())
+
+    def score(self, network: nn.Module) -> dict[str, Any]:
+        """See ``metrics.score``."""
+        return self.evaluator.score(ExpressionClassifier(network, class_names=self._datamodule.class_names))
+
+    def _images(self) -> Iterator[Tensor]:
+        """Unaugmented faces, float32 [B, 1, 48, 48] in 0..1."""
+        for rows in self._batches:
+            yield Scale()(torch.from_numpy(self._datamodule.faces.pixels[rows]).unsqueeze(1))
+
+
+def make_soup(cfg: DictConfig, out: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """Average the weights of ``cfg.ckpt``; write the result into ``cfg.out`` and metrics.json into ``out``.
+
+    Args:
+        overrides: the words of the command line, which go before what the first checkpoint says of the data.
+
+    Returns:
+        The content of metrics.json: ``members``, ``chosen`` and the scores of the soup (``metrics.score``).
+
+    Raises:
+        FerError: what the user can mend.
+    """
+    paths = checkpoint.paths_of(cfg.ckpt)
+    if len(paths) < 2:
+        raise FerError("ckpt must be a list of at least two checkpoints: ckpt=[A.ckpt,B.ckpt]")
+    trained = checkpoint.load(paths, raw=cfg.weights == "raw")
+    weight_soup.check_same_architecture(paths, trained.networks)
+    adopt_split(cfg, trained.settings[0], list(overrides))
+    check("soup", cfg)  # again, since the checkpoint may say anything
+    datamodule: FER2013DataModule = instantiate(cfg.data)
+    trained.network(len(datamodule.class_names))  # refuses other classes
+    datamodule.setup()
+    judge = SoupEvaluator(datamodule, trained.networks, cfg.faces, cfg.seed, cfg.accelerator)
+    alone = [judge.score(network) for network in trained.networks]
+    for path, scores in zip(paths, alone, strict=True):
+        log.info("%s: %.2f %%, loss %.4f", path, 100 * scores["accuracy"], scores["loss"])
+    accuracies = [scores["accuracy"] for scores in alone]
+    chosen = list(range(len(paths)))
+    if cfg.method == "greedy":
+        chosen = weight_soup.greedy(accuracies, lambda places: judge.score(judge.soup_of(places))["accuracy"])
+    soup = judge.soup_of(chosen)
+    scores = judge.score(soup)
+    members = [paths[place] for place in chosen]
+    checkpoint.write(soup, _provenance(cfg, members, trained.settings[chosen[0]]), Path(cfg.out))
+    metrics = {
+        "members": [{"checkpoint": str(path), "accuracy": each} for path, each in zip(paths, accuracies, strict=True)],
+        "chosen": [str(path) for path in members],
+        "subset": "val",
+        "data": datamodule.faces.name,
+        "checkpoint": str(cfg.out),
+        **scores,
+    }
+    files.write_json(out / "metrics.json", metrics)
+    title = f"soup of {len(chosen)}, {judge.evaluator.title}"
+    log.info("%s: %.2f %%, loss %.4f", title, 100 * scores["accuracy"], scores["loss"])
+    log.info("its weights are in %s", cfg.out)
+    return metrics
+
+
+def _provenance(cfg: DictConfig, members: Sequence[Path], settings: dict[str, Any]) -> dict[str, Any]:
+    """What the checkpoint says of its making; the network and the data are those of its first member."""
+    kept = {key: settings[key] for key in ("model", "data", "data_name") if key in settings}
+    soup = {key: cfg[key] for key in ("method", "weights", "faces", "seed")}
+    return kept | {
+        "soup": soup | {"members": [{"file": path.name, "sha256": digest_of(path)} for path in members]},
+    }
+
+
+@refusing_former_keys
+@hydra.main(version_base="1.3", config_path="pkg://fer_lightning.conf", config_name="soup")
+def main(cfg: DictConfig) -> None:
+    quiet_libraries()
+    with exit_on_user_error():
+        check("soup", cfg)
+        hydra_config = HydraConfig.get()
+        make_soup(cfg, Path(hydra_config.runtime.output_dir), hydra_config.overrides.task)
+
+
+if __name__ == "__main__":
+    main()
