@@ -26,7 +26,6 @@ _SIDE = integer(1, IMAGE_SIZE)
 _TARGET = text("the dotted path of a class or function")
 _PARTIAL = one_of(True)
 _FRACTION = number(0, 1)
-_PART_OF_A_PHASE = number(0, below=1)
 _MONITORED = {"monitor": text("the name of a logged score"), "mode": one_of("min", "max")}
 
 DATA = Group(
@@ -89,8 +88,8 @@ SCHEDULER = Group(
         "patience": integer(0),
         "threshold": number(0),
         "threshold_mode": one_of("abs", "rel"),
-        "warmup": _PART_OF_A_PHASE,
-        "decay": _PART_OF_A_PHASE,
+        "warmup": number(0, below=1),
+        "decay": _FRACTION,
     }
 )
 
