@@ -32,7 +32,7 @@ LAST = "phases/1-fit/checkpoints/last.ckpt"  # of the last epoch, with the raw w
 BEST = "checkpoints/best.ckpt"
 CYCLES = ("cycle_1", "cycle_2", "cycle_3")
 DECAYS = ("decay_plain", "decay", "decay_sam", "decay_weight_decay")
-DECAY = ("+experiment=decay", f"init={{trunk}}/{LAST}")
+DECAY = ("+experiment=decay", f"init_from={{trunk}}/{LAST}")
 TEACHER = ("+experiment=best", "phases.fit.epochs=90", "augment.mixup=0.2", "model.dense_dropout=0.4")
 TEACHERS = f"{{soup_of_decays}}/soup.ckpt,{{teacher_1}}/{BEST},{{teacher_2}}/{BEST}"
 
@@ -51,7 +51,7 @@ def flip(name: str, checkpoints: str) -> Step:
 STEPS = (
     Step("best", ("+experiment=best",)),
     *(
-        Step(name, ("+experiment=cycle", f"init={{best}}/{BEST}", f"seed={seed}"))
+        Step(name, ("+experiment=cycle", f"init_from={{best}}/{BEST}", f"seed={seed}"))
         for seed, name in enumerate(CYCLES, start=1)
     ),
     soup("soup_of_cycles", CYCLES),

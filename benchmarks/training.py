@@ -8,7 +8,8 @@ Three things take turns, so that a machine that slows down slows all of them:
 
 Then what ours is of the device's matrix rate, measured in the same run, and what share of its time goes into
 loading and augmenting. On a GPU the fast settings are overrides:
-  python -m benchmarks.training --batch-size 1024 --steps 200 data.resident=true compile=max-autotune augment=strong
+  python -m benchmarks.training --batch-size 1024 --steps 200 \\
+    data.preload_to_device=true compile=max-autotune augment=strong
 """
 
 import argparse
@@ -181,7 +182,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20, help="steps of each turn (default 20)")
     parser.add_argument("--repeat", type=int, default=5, help="turns of each, of which the median is taken (default 5)")
     parser.add_argument("--keras-only", nargs=2, type=int, metavar=("BATCH", "STEPS"), help=argparse.SUPPRESS)
-    parser.add_argument("overrides", nargs="*", help="of the training config, as data.resident=true")
+    parser.add_argument("overrides", nargs="*", help="of the training config, as data.preload_to_device=true")
     arguments = parser.parse_intermixed_args()
     if arguments.keras_only:
         print(keras_fit(*arguments.keras_only))

@@ -4,11 +4,13 @@ import json
 import logging
 import time
 from pathlib import Path
-from types import UnionType
+from typing import Any
 
-from omegaconf import DictConfig, ListConfig
+from omegaconf import DictConfig
 from torch import nn
 
+from fer_lightning.config_rules.check import check
+from fer_lightning.constants import NUM_CLASSES
 from fer_lightning.errors import FerError
 from fer_lightning.models import checkpoint
 from fer_lightning.training.evaluator import adopt_split
@@ -25,12 +27,10 @@ from fer_lightning.utils.environment import describe as describe_machine
 
 from .check.faces import choose
 from .check.latency import RUNS_A_TURN
-from .check.parity import LIMITS, as_inputs, torch_probabilities
+from .check.parity import as_inputs, torch_probabilities
 from .graph.prepare import deployable
 
 log = logging.getLogger("export")  # __name__ is __main__ here
-
-LEAST_FACES = 256  # fewer would let a rare disagreement pass
 
 
 def export(cfg: DictConfig, overrides: list[str]) -> list[report.Row]:
@@ -48,8 +48,11 @@ def export(cfg: DictConfig, overrides: list[str]) -> list[report.Row]:
     wanted = _wanted(cfg)
     path = checkpoint.path_of(cfg.ckpt)
     trained = checkpoint.load([path])
-    network, settings = trained.network(), trained.settings[0]
+    settings = trained.settings[0]
+    _require_the_seven_classes(path, settings)
+    network = trained.network()
     adopt_split(cfg, settings, overrides)
+    check("export", cfg)  # again, since the checkpoint may say anything
     assert isinstance(network, nn.Sequential)  # as every network of the model group is
     compared, calibration = choose(cfg.data, cfg.verify.faces, cfg.seed)
     model = deployable(network, as_inputs(calibration.pixels))
@@ -95,34 +98,18 @@ def export(cfg: DictConfig, overrides: list[str]) -> list[report.Row]:
     return rows
 
 
+def _require_the_seven_classes(path: Path, settings: dict[str, Any]) -> None:
+    classes = settings["model"].get("num_classes", NUM_CLASSES)
+    if classes != NUM_CLASSES:
+        raise FerError(
+            f"{path} has {classes} classes and cannot be exported: a bundle is for the {NUM_CLASSES} classes of "
+            "FER2013; evaluate networks trained on FER+ labels with data=ferplus"
+        )
+
+
 def _wanted(cfg: DictConfig) -> dict[str, formats.Format]:
     wanted = formats.chosen(list(cfg.export.formats))
     if formats.COREML in wanted and not formats.has_coremltools():
         log.info("leaving Core ML out: it needs pip install 'fer_lightning[coreml]'")
         del wanted[formats.COREML]
     return wanted
-
-
-def check(cfg: DictConfig) -> None:
-    """Raises FerError where the command line has a value that cannot be."""
-    if not isinstance(cfg.out, str) or not cfg.out:
-        raise FerError(f"out={cfg.out} is no path of a folder")
-    if not _is_number(cfg.seed, int) or cfg.seed < 0:
-        raise FerError(f"seed={cfg.seed} is no whole number of at least 0")
-    if not _is_number(cfg.verify.faces, int) or cfg.verify.faces < LEAST_FACES:
-        raise FerError(f"verify.faces={cfg.verify.faces} is no whole number of at least {LEAST_FACES}")
-    if not isinstance(cfg.export.formats, ListConfig):
-        raise FerError(f"export.formats={cfg.export.formats} is no list; write export.formats=[onnx,float32]")
-    if not isinstance(cfg.export.notebook, bool):
-        raise FerError(f"export.notebook={cfg.export.notebook} is neither true nor false")
-    for name in cfg.verify.limits or {}:
-        limits = cfg.verify.limits[name]
-        good = name in formats.FORMATS and isinstance(limits, DictConfig)
-        if not good or not all(key in LIMITS and _is_number(value, int | float) for key, value in limits.items()):
-            raise FerError(
-                f"verify.limits.{name}={limits} is wrong: a format has numbers for any of {', '.join(LIMITS)}"
-            )
-
-
-def _is_number(value: object, kind: type | UnionType) -> bool:
-    return isinstance(value, kind) and not isinstance(value, bool) and value == value  # a NaN is not equal to itself

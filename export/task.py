@@ -5,10 +5,9 @@ from omegaconf import DictConfig
 
 from fer_lightning.utils.quiet import quiet_libraries
 
-from .pipeline import check, export
+from .pipeline import export
 
 
 def run(cfg: DictConfig) -> None:
     quiet_libraries()
-    check(cfg)
     export(cfg, list(HydraConfig.get().overrides.task))

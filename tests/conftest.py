@@ -16,6 +16,7 @@ import pytest
 import torch
 from omegaconf import DictConfig
 
+from fer_lightning.config_rules.check import check
 from fer_lightning.data.faces import Faces
 from fer_lightning.data.synthetic import draw_sample
 from fer_lightning.models.networks import ExpressionCNN
@@ -51,6 +52,7 @@ def train(compose: Callable[..., DictConfig]) -> Callable[..., dict]:
 
     def trained(run_dir: Path, *overrides: str) -> dict:
         cfg = compose("train", *SHRUNK, *overrides)
+        check("train", cfg)
         return run_training(cfg, run_dir)
 
     return trained

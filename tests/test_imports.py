@@ -1,6 +1,8 @@
 """What may import what, as CONTRIBUTING.md draws it."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,12 +19,13 @@ ALLOWED = {
     "constants": set(),
     "errors": {"utils"},
     "utils": {"errors"},
+    "config_rules": FOUNDATION,
     "inference": FOUNDATION,
     "models": FOUNDATION,
     "data": FOUNDATION | {"inference"},
     "reporting": FOUNDATION | STATIONS,
     "training": FOUNDATION | STATIONS | {"reporting"},
-    "export": FOUNDATION | STATIONS | {"reporting", "training"},
+    "export": FOUNDATION | STATIONS | {"config_rules", "reporting", "training"},
 }
 
 
@@ -82,3 +85,12 @@ def test_inference_does_without_torch():
                 assert not heavy & {alias.name.split(".")[0] for alias in node.names}, path
             elif isinstance(node, ast.ImportFrom):
                 assert (node.module or "").split(".")[0] not in heavy, path
+
+
+def test_config_rules_import_nothing_heavy():
+    """Mistakes on a command line are reported before the libraries that take seconds are imported."""
+    heavy = {"torch", "lightning", "hydra", "numpy"}
+    script = "import sys, fer_lightning.config_rules.check; print(*{name.partition('.')[0] for name in sys.modules})"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    assert "omegaconf" in loaded
+    assert not heavy & set(loaded)

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from fer_lightning.errors import FerError
 from fer_lightning.inference.tflite_model import MODEL_FILE
 from fer_lightning.utils import files
 
@@ -172,14 +171,7 @@ FORMATS = {
 
 
 def chosen(names: Iterable[str]) -> dict[str, Format]:
-    """The default and the formats that ``names`` names, in the order of ``FORMATS``.
-
-    Raises:
-        FerError: one of them does not exist.
-    """
-    unknown = set(names) - set(FORMATS)
-    if unknown:
-        raise FerError(f"export.formats names {min(map(str, unknown))}, which is none of {', '.join(FORMATS)}")
+    """The default and the formats that ``names`` names, in the order of ``FORMATS``."""
     return {name: FORMATS[name] for name in FORMATS if name == DEFAULT or name in names}
 
 

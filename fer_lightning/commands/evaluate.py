@@ -5,6 +5,7 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from fer_lightning.config_rules.check import check
 from fer_lightning.models import checkpoint
 from fer_lightning.training.evaluation import evaluate
 from fer_lightning.training.evaluator import adopt_split
@@ -18,4 +19,5 @@ def run(cfg: DictConfig) -> None:
     with removed_on_failure():
         trained = checkpoint.load(checkpoint.paths_of(cfg.ckpt))
         adopt_split(cfg, trained.settings[0], list(hydra_config.overrides.task))
+        check("evaluate", cfg)  # again, since the checkpoint may say anything
         evaluate(cfg, trained, Path(hydra_config.runtime.output_dir))

@@ -1,8 +1,8 @@
 """Where the network looks, as heat on faces of each class."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 from torch import nn
 
+from fer_lightning.config_rules.check import check
 from fer_lightning.data.datamodule import FER2013DataModule
 from fer_lightning.errors import FerError
 from fer_lightning.models import checkpoint
@@ -35,13 +36,13 @@ def explain(cfg: DictConfig, path: Path) -> None:
     Raises:
         FerError: what the user can mend.
     """
-    if not isinstance(cfg.faces, int) or not 1 <= cfg.faces <= 20:
-        raise FerError(f"faces={cfg.faces} is no whole number from 1 to 20")
-    network, settings = checkpoint.load_network(checkpoint.path_of(cfg.ckpt))
-    adopt_split(cfg, settings, list(HydraConfig.get().overrides.task))
+    trained = checkpoint.load([checkpoint.path_of(cfg.ckpt)])
+    adopt_split(cfg, trained.settings[0], list(HydraConfig.get().overrides.task))
+    check("explain", cfg)  # again, since the checkpoint may say anything
     datamodule: FER2013DataModule = instantiate(cfg.data)
     datamodule.setup()
     faces, names = datamodule.faces, datamodule.class_names
+    network = trained.network(len(names))
     rows = choose(faces.labels, datamodule.rows(cfg.subset), cfg.faces, len(names))
     if cfg.rows is not None:
         rows = _given(cfg.rows, len(faces))
@@ -63,11 +64,10 @@ def explain(cfg: DictConfig, path: Path) -> None:
     )
 
 
-def _given(rows: Any, count: int) -> np.ndarray:
-    chosen = [row for row in rows if isinstance(row, int) and 0 <= row < count]
-    if len(chosen) != len(rows) or not chosen:
-        raise FerError(f"rows={list(rows)} are not all row numbers from 0 to {count - 1}")
-    return np.array(chosen, np.int64)
+def _given(rows: Sequence[int], count: int) -> np.ndarray:
+    if max(rows) >= count:
+        raise FerError(f"rows must be row numbers from 0 to {count - 1}, got {max(rows)}")
+    return np.array(rows, np.int64)
 
 
 def run(cfg: DictConfig) -> None:

@@ -12,6 +12,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 from torch import Tensor, nn
 
+from fer_lightning.config_rules.check import check
 from fer_lightning.data.datamodule import FER2013DataModule
 from fer_lightning.errors import FerError
 from fer_lightning.models import checkpoint
@@ -26,18 +27,6 @@ from fer_lightning.utils.quiet import quiet_libraries
 log = logging.getLogger(__name__)
 
 _BATCH = 256  # faces
-
-
-def check(cfg: DictConfig) -> None:
-    """Raises FerError if a key has a value that it cannot have."""
-    for key, allowed in (("method", ("uniform", "greedy")), ("weights", ("raw", "averaged"))):
-        if cfg[key] not in allowed:
-            raise FerError(f"{key} must be {' or '.join(allowed)}, got {cfg[key]!r}")
-    for key, least in (("faces", 2), ("seed", 0)):
-        if not isinstance(cfg[key], int) or cfg[key] < least:
-            raise FerError(f"{key} must be an integer >= {least}, got {cfg[key]!r}")
-    if Path(cfg.out).suffix != ".ckpt":
-        raise FerError(f"out must end in .ckpt, got {cfg.out!r}")
 
 
 class SoupEvaluator:
@@ -89,13 +78,13 @@ def make_soup(cfg: DictConfig, out: Path, overrides: Sequence[str] = ()) -> dict
     Raises:
         FerError: what the user can mend.
     """
-    check(cfg)
     paths = checkpoint.paths_of(cfg.ckpt)
     if len(paths) < 2:
         raise FerError("ckpt must be a list of at least two checkpoints: ckpt=[A.ckpt,B.ckpt]")
     trained = checkpoint.load(paths, raw=cfg.weights == "raw")
     weight_soup.check_same_architecture(paths, trained.networks)
     adopt_split(cfg, trained.settings[0], list(overrides))
+    check("soup", cfg)  # again, since the checkpoint may say anything
     datamodule: FER2013DataModule = instantiate(cfg.data)
     trained.network(len(datamodule.class_names))  # refuses other classes
     datamodule.setup()

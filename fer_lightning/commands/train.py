@@ -14,6 +14,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, ListConfig
 
 from fer_lightning.commands import sweep
+from fer_lightning.config_rules.check import check
 from fer_lightning.errors import FerError
 from fer_lightning.training import precision, run_config
 from fer_lightning.training.distributed import is_first, is_launched_from_outside, is_requeued
@@ -78,6 +79,7 @@ def _alone_in(run_dir: Path) -> Iterator[None]:
 
 
 def _main(cfg: DictConfig) -> float:
+    check("train", cfg)
     hydra_config = HydraConfig.get()
     _check_processes(cfg, hydra_config)
     run_dir = Path(hydra_config.runtime.output_dir if cfg.resume is None else cfg.resume).absolute()
@@ -97,10 +99,11 @@ def _main(cfg: DictConfig) -> float:
             cfg = run_config.load(run_dir)
             if given:
                 cfg.data.dir = moved_to
+            check("train", cfg)
         elif is_first():
             precision.settle(cfg.trainer)  # a resumed run keeps it, whatever would be measured then
             run_config.save(cfg, hydra_config.runtime.choices, run_dir)
-        run = train if cfg.members == 1 else train_ensemble
+        run = train if cfg.ensemble_size == 1 else train_ensemble
         try:
             return run(cfg, run_dir).get("accuracy", math.nan)
         except KeyboardInterrupt as interrupt:

@@ -80,6 +80,8 @@ def near_groups(pixels: np.ndarray, exact: Sequence[np.ndarray], threshold: floa
     first = np.ones(len(pixels), bool)
     first[_all([group[1:] for group in exact])] = False
     rows = np.flatnonzero(first & (pixels.max(axis=(1, 2)) > pixels.min(axis=(1, 2))))
+    if not len(rows):
+        return []
     factor = pixels.shape[1] // _SMALL
     small = pixels[rows].reshape(-1, _SMALL, factor, _SMALL, factor).mean(axis=(2, 4), dtype=np.float32)
     small -= small.mean(axis=(1, 2), keepdims=True)

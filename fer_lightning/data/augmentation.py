@@ -19,16 +19,16 @@ from fer_lightning.data.loaders import Batch
 class Augmentation(nn.Module):
     """Degrade, move, crop, change contrast, erase and mix, in that order; what is 0 is left out.
 
-    The defaults of degrees, shift, zoom and flip are the notebook's, the rest is off.
+    The defaults of degrees, translate, scale and flip are the notebook's, the rest is off.
 
     Args:
-        degrees: see ``RandomAffine``, as for ``shift``, ``zoom`` and ``flip``.
+        degrees: see ``RandomAffine``, as for ``translate``, ``scale`` and ``flip``.
         size: side of the crop that is trained on, in pixels, at most that of the images. It is central
-            but for ``shift``, which moves it. Set as an attribute, it changes from the next batch on.
+            but for ``translate``, which moves it. Set as an attribute, it changes from the next batch on.
         contrast: pixels are scaled about their image's mean by 1-contrast..1+contrast.
         brightness: added to all pixels of an image, as a fraction of 255, from -brightness..brightness.
-        erase: probability that a square is painted over with one grey, 0..1.
-        erase_size: its side, in pixels; it may lie partly outside.
+        random_erasing: probability that a square is painted over with one grey, 0..1.
+        erasing_size: its side, in pixels; it may lie partly outside.
         mixup: alpha of mixup (Zhang and others, 2018), 0 is off.
         cutmix: alpha of CutMix (Yun and others, 2019), 0 is off; with both, each batch gets one of them.
         degrade: probability that a face is shrunk to 12..32 pixels, compressed and enlarged again, 0..1.
@@ -41,40 +41,40 @@ class Augmentation(nn.Module):
         self,
         *,
         degrees: float = 10.0,
-        shift: float = 0.1,
-        zoom: float = 0.1,
+        translate: float = 0.1,
+        scale: float = 0.1,
         flip: float = 0.5,
         size: int = IMAGE_SIZE,
         contrast: float = 0.0,
         brightness: float = 0.0,
-        erase: float = 0.0,
-        erase_size: int = 12,
+        random_erasing: float = 0.0,
+        erasing_size: int = 12,
         mixup: float = 0.0,
         cutmix: float = 0.0,
         degrade: float = 0.0,
     ) -> None:
         super().__init__()
-        self.affine = RandomAffine(degrees=degrees, shift=shift, zoom=zoom, flip=flip)
+        self.affine = RandomAffine(degrees=degrees, translate=translate, scale=scale, flip=flip)
         _check("contrast", contrast, 1)
         _check("brightness", brightness, 1)
-        _check("erase", erase, 1)
+        _check("random_erasing", random_erasing, 1)
         _check("degrade", degrade, 1)
         _check("mixup", mixup, 100)
         _check("cutmix", cutmix, 100)
-        for name, side in (("size", size), ("erase_size", erase_size)):
+        for name, side in (("size", size), ("erasing_size", erasing_size)):
             if not isinstance(side, int) or not 1 <= side <= IMAGE_SIZE:
                 raise ValueError(f"{name}={side} is no whole number from 1 to {IMAGE_SIZE}")
         self.degrade = Degrade(degrade) if degrade else None
         self.size = size
         self.contrast = contrast
         self.brightness = brightness
-        self.erase = erase
-        self.erase_size = erase_size
+        self.random_erasing = random_erasing
+        self.erasing_size = erasing_size
         mixers: list[nn.Module] = []
         if mixup:
-            mixers.append(v2.MixUp(alpha=mixup))
+            mixers.append(v2.MixUp(alpha=float(mixup)))
         if cutmix:
-            mixers.append(v2.CutMix(alpha=cutmix))
+            mixers.append(v2.CutMix(alpha=float(cutmix)))
         self.mix = v2.RandomChoice(mixers) if mixers else None
 
     def forward(self, batch: Batch, classes: int = NUM_CLASSES) -> Batch:
@@ -94,7 +94,7 @@ class Augmentation(nn.Module):
         images = self.affine(images, self.size)
         if self.contrast or self.brightness:
             images = self._change_light(images)
-        if self.erase:
+        if self.random_erasing:
             images = self._erase(images)
         if self.mix is None:
             return Batch(images, labels, votes)
@@ -124,10 +124,10 @@ class Augmentation(nn.Module):
             """bool [count, side]: whether a place is within half the square's side of its centre."""
             centre = torch.rand(count, 1, device=device) * side
             places = torch.arange(side, device=device) + 0.5
-            return (places - centre).abs() < self.erase_size / 2
+            return (places - centre).abs() < self.erasing_size / 2
 
         square = covered(height)[:, None, :, None] & covered(width)[:, None, None, :]
-        chosen = (torch.rand(count, device=device) < self.erase).view(-1, 1, 1, 1)
+        chosen = (torch.rand(count, device=device) < self.random_erasing).view(-1, 1, 1, 1)
         grey = torch.randint(0, MAX_PIXEL + 1, (count, 1, 1, 1), device=device, dtype=torch.uint8)
         return torch.where(square & chosen, grey, images)
 
@@ -140,23 +140,23 @@ class RandomAffine(nn.Module):
 
     Args:
         degrees: rotation, drawn from -degrees..degrees.
-        shift: horizontal and vertical shift as a fraction of the side, drawn from -shift..shift.
-        zoom: scale of each axis, drawn from 1-zoom..1+zoom.
+        translate: horizontal and vertical shift as a fraction of the side, drawn from -translate..translate.
+        scale: of each axis, drawn from 1-scale..1+scale.
         flip: probability of a horizontal flip, 0..1.
 
     Raises:
         ValueError: one of them is no number, or out of range.
     """
 
-    def __init__(self, degrees: float = 10.0, shift: float = 0.1, zoom: float = 0.1, flip: float = 0.5) -> None:
+    def __init__(self, degrees: float = 10.0, translate: float = 0.1, scale: float = 0.1, flip: float = 0.5) -> None:
         super().__init__()
         _check("degrees", degrees, 180)
-        _check("shift", shift, 1)
-        _check("zoom", zoom, 0.9)
+        _check("translate", translate, 1)
+        _check("scale", scale, 0.9)
         _check("flip", flip, 1)
         self.degrees = degrees
-        self.shift = shift
-        self.zoom = zoom
+        self.translate = translate
+        self.scale = scale
         self.flip = flip
 
     def forward(self, images: Tensor, size: int | None = None) -> Tensor:
@@ -180,10 +180,10 @@ class RandomAffine(nn.Module):
             return _uniform(count, limit, device)
 
         angle = uniform(math.radians(self.degrees))
-        scale_x, scale_y = 1 / (1 + uniform(self.zoom)), 1 / (1 + uniform(self.zoom))
+        scale_x, scale_y = 1 / (1 + uniform(self.scale)), 1 / (1 + uniform(self.scale))
         mirror = torch.where(torch.rand(count, device=device) < self.flip, -1.0, 1.0)
         # one side is 2 units long in these coordinates
-        shift_x, shift_y = 2 * uniform(self.shift), 2 * uniform(self.shift)
+        shift_x, shift_y = 2 * uniform(self.translate), 2 * uniform(self.translate)
         cos, sin = torch.cos(angle), torch.sin(angle)
         row_x = torch.stack([cos * scale_x * mirror, -sin * scale_y, shift_x], dim=1)
         row_y = torch.stack([sin * scale_x * mirror, cos * scale_y, shift_y], dim=1)

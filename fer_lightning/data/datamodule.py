@@ -43,13 +43,13 @@ class FER2013DataModule(L.LightningDataModule):
         split: ``official`` (Usage decides) or ``random`` (the notebook's held-out fraction).
         split_seed: of the random split.
         val_fraction: held out by the random split, 0..1.
-        drop_overlap: leave rows out of training whose exact pixels also occur in val or test.
-        drop_repeats: train on one of several rows with the same pixels, and on none where their labels conflict.
+        drop_leaks: leave rows out of training whose exact pixels also occur in val or test.
+        deduplicate: train on one of several rows with the same pixels, and on none where their labels conflict.
         exclude: a CSV file with a column ``row``, as the audit writes it: rows that are not trained on.
         votes: whether training batches hold FER+'s votes beside the labels, from ``ferplus.VOTES_FILE`` in ``dir``.
         batch_size: images a training step, per device.
         eval_batch_size: images a step where no gradient is needed.
-        resident: whether the training images are kept on the device, where batches are then gathered.
+        preload_to_device: whether the training images are kept on the device, where batches are then gathered.
         num_workers: loader processes; a batch is one gather from mapped memory, so 0 is fast.
         shuffle_seed: of the order within each epoch.
         augment: applied to the batches of the phases that ask for it.
@@ -65,40 +65,29 @@ class FER2013DataModule(L.LightningDataModule):
         split: Literal["official", "random"] = "official",
         split_seed: int = 0,
         val_fraction: float = 0.2,
-        drop_overlap: bool = False,
-        drop_repeats: bool = False,
+        drop_leaks: bool = False,
+        deduplicate: bool = False,
         exclude: str | None = None,
         votes: bool = False,
         batch_size: int = 64,
         eval_batch_size: int = 256,
-        resident: bool = False,
+        preload_to_device: bool = False,
         num_workers: int = 0,
         shuffle_seed: int = 0,
         augment: Augmentation | None = None,
     ) -> None:
         super().__init__()
-        if split not in ("official", "random"):
-            raise FerError(f"data.split={split} is neither official nor random")
-        if not isinstance(val_fraction, float) or not 0 < val_fraction < 1:
-            raise FerError(f"data.val_fraction={val_fraction} is not between 0 and 1")
-        for key, value, least in (
-            ("batch_size", batch_size, 1),
-            ("eval_batch_size", eval_batch_size, 1),
-            ("num_workers", num_workers, 0),
-        ):
-            if not isinstance(value, int) or value < least:
-                raise FerError(f"data.{key}={value} is no whole number of at least {least}")
         self.folder = Path(dir)
         self.split = split
         self.split_seed = split_seed
         self.val_fraction = val_fraction
-        self.drop_overlap = drop_overlap
-        self.drop_repeats = drop_repeats
+        self.drop_leaks = drop_leaks
+        self.deduplicate = deduplicate
         self.exclude = None if exclude is None else Path(exclude)
         self.votes = votes
         self.batch_size = batch_size
         self.eval_batch_size = eval_batch_size
-        self.resident = resident
+        self.preload_to_device = preload_to_device
         self.num_workers = num_workers
         self.shuffle_seed = shuffle_seed
         self.augment = augment
@@ -132,8 +121,8 @@ class FER2013DataModule(L.LightningDataModule):
             splits = random_splits(faces, self.val_fraction, self.split_seed)
         self._faces = faces
         self._splits = splits
-        self._train_rows = self._without_overlap(faces, splits) if self.drop_overlap else splits.train
-        if self.drop_repeats:
+        self._train_rows = self._without_overlap(faces, splits) if self.drop_leaks else splits.train
+        if self.deduplicate:
             self._train_rows = self._without_repeats(faces, self._train_rows)
         if self.exclude is not None:
             left_out = read_row_numbers(self.exclude, len(faces))
@@ -277,7 +266,7 @@ class FER2013DataModule(L.LightningDataModule):
         if not len(self._phase_rows):
             raise FerError(self._why_empty("train"))
         dataset: Dataset[Any] = FaceDataset(self.faces, self._phase_rows, self._targets)
-        if self.resident:
+        if self.preload_to_device:
             dataset = RowDataset(self._phase_rows)
         processes, this = self._processes()
         # also on one process: its order depends on seed and epoch alone, so that a resumed run repeats it
@@ -327,9 +316,6 @@ class FERPlusDataModule(FER2013DataModule):
     Args:
         target: what is learnt: the ``majority``, or ``soft`` votes, then also of images without one.
         **options: of FER2013DataModule, without ``votes``.
-
-    Raises:
-        FerError: ``target`` is neither.
     """
 
     class_names = ferplus.FERPLUS_LABELS
@@ -337,8 +323,6 @@ class FERPlusDataModule(FER2013DataModule):
 
     def __init__(self, *, target: Literal["majority", "soft"] = "majority", **options: Any) -> None:
         super().__init__(**options)
-        if target not in ("majority", "soft"):
-            raise FerError(f"data.target={target} is neither majority nor soft")
         self.target = target
 
     def _load(self) -> Faces:

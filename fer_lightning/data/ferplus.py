@@ -61,8 +61,8 @@ def read_votes_of(faces: Faces, folder: Path) -> np.ndarray:
 
 
 def _vote(path: Path, row: int, column: str, text: str | None) -> int:
-    if text is None or not text.isascii() or not text.isdigit() or int(text) > 10:
-        raise FerError(f"{path}, row {row}: {column} is {text!r}, not a number of votes from 0 to 10")
+    if text is None or not text.isascii() or not text.isdigit() or len(text) > 2 or int(text) > 10:
+        raise FerError(f"{path}, row {row}: {column} is {text and text[:30]!r}, not a number of votes from 0 to 10")
     return int(text)
 
 

@@ -7,6 +7,8 @@ import numpy as np
 
 from fer_lightning.errors import FerError
 
+_MOST_DIGITS = 20
+
 
 def read_row_numbers(path: Path, count: int) -> np.ndarray:
     """The column ``row`` of a CSV file: row indices from 0, int64.
@@ -21,14 +23,17 @@ def read_row_numbers(path: Path, count: int) -> np.ndarray:
         raise FerError(f"data.exclude={path} is no file")
     rows = []
     try:
-        with path.open(newline="") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             if "row" not in (reader.fieldnames or ()):
                 raise FerError(f"{path} has no column row")
             for line in reader:
                 text = line["row"] or ""
-                if not (text.isascii() and text.isdigit()) or int(text) >= count:
-                    raise FerError(f"{path}, line {reader.line_num}: {text!r} is no row number from 0 to {count - 1}")
+                # Python refuses to convert thousands of digits
+                if not (text.isascii() and text.isdigit()) or len(text) > _MOST_DIGITS or int(text) >= count:
+                    raise FerError(
+                        f"{path}, line {reader.line_num}: row must be a number from 0 to {count - 1}, got {text[:30]!r}"
+                    )
                 rows.append(int(text))
     except (UnicodeDecodeError, csv.Error) as error:
         raise FerError(f"{path} is no CSV file: {error}") from error

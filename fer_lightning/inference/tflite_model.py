@@ -219,7 +219,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def _is_entry(entry: object) -> bool:
-    return isinstance(entry, dict) and (isinstance(entry.get("sha256"), str) or isinstance(entry.get("parts"), dict))
+    if not isinstance(entry, dict) or not isinstance(entry.get("parts", {}), dict):
+        return False
+    return isinstance(entry.get("sha256"), str) or "parts" in entry
 
 
 def _lies_in(root: Path, name: str) -> bool:

@@ -21,6 +21,7 @@ from fer_lightning.utils.files import replacing
 
 SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg")
 
+_LAST_CAMERA = 2**31 - 1  # OpenCV takes no larger number
 _DEFAULT_RATE = 25.0  # frames a second, where a file or a camera does not say
 _SAME_FACE = 0.3  # overlap of a face's boxes in two frames, of the area that either covers
 _SEARCH = 0.5  # seconds between searches for small faces, each of which takes as long as many frames
@@ -55,6 +56,8 @@ class VideoSource:
         if isinstance(source, Path):
             require_regular_file(source)
             _require_utf_8(source)
+        if isinstance(source, int) and source > _LAST_CAMERA:
+            raise FerError(f"{self._name}: there is no camera of that number")
         self._capture = cv2.VideoCapture(source if isinstance(source, int) else str(source))
         if not self._capture.isOpened():
             what = "there is no camera of that number" if isinstance(source, int) else "it is no video that can be read"

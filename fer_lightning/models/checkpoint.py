@@ -19,13 +19,13 @@ from fer_lightning.constants import NUM_CLASSES
 from fer_lightning.errors import FerError
 from fer_lightning.models.ensemble import AverageOverNetworks
 from fer_lightning.utils import files
-from fer_lightning.utils.former_names import current_target
+from fer_lightning.utils.former_names import current_target, current_values
 
 _NETWORK_PREFIX = "network."  # ExpressionClassifier's attribute
 
 PRETRAINED = "pretrained"
 SHIPPED = Path(__file__).parents[1] / "pretrained"
-# what ckpt= and init= take in a path's place
+# what ckpt= and init_from= take in a path's place
 SHIPPED_WEIGHTS = {
     PRETRAINED: SHIPPED / "FER2013.safetensors",
     f"{PRETRAINED}-phone": SHIPPED / "phone.safetensors",
@@ -74,7 +74,7 @@ def read(path: Path) -> dict[str, Any]:
     parts = (settings.get("model"), content.get("state_dict")) if isinstance(settings, dict) else ()
     if not parts or not all(isinstance(part, dict) for part in parts):
         raise FerError(f"{path} was not written by fer_lightning.train: it does not say which model it holds")
-    return content
+    return {**content, "hyper_parameters": current_values(content["hyper_parameters"])}
 
 
 def _read_torch(path: Path) -> Any:

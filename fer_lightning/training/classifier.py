@@ -33,7 +33,7 @@ class ExpressionClassifier(L.LightningModule):
         optimizer: makes the optimizer from groups of parameters.
         scheduler: makes the schedule from the optimizer, stepped each epoch, on val_loss where it asks
             for a metric; stepped each batch if it takes ``total_steps``. None keeps the learning rate.
-        decay_vectors: whether weight decay also applies to biases and batch-norm.
+        no_decay_on_norm_and_bias: whether biases and batch-norm are left out of weight decay.
         label_smoothing: share of the target spread over all classes, 0..1, in training.
         class_weights: float32 [classes], weights of the classes in the loss; None weighs them alike.
         compile: torch.compile's mode for the training steps; None does not compile.
@@ -59,7 +59,7 @@ class ExpressionClassifier(L.LightningModule):
         *,
         optimizer: Callable[[Iterable[dict[str, Any]]], Optimizer] = torch.optim.Adam,
         scheduler: Callable[..., LRScheduler] | None = None,
-        decay_vectors: bool = True,
+        no_decay_on_norm_and_bias: bool = False,
         label_smoothing: float = 0.0,
         class_weights: Tensor | None = None,
         compile: str | None = None,
@@ -92,7 +92,7 @@ class ExpressionClassifier(L.LightningModule):
         self._validated = False  # since the last epoch's end
         self._make_optimizer = optimizer
         self._make_scheduler = scheduler
-        self._decay_vectors = decay_vectors
+        self._no_decay_on_norm_and_bias = no_decay_on_norm_and_bias
         self._label_smoothing = label_smoothing
         self.register_buffer("class_weights", class_weights, persistent=False)
         self._distillation = distillation  # no nn.Module, so that its teacher is neither trained nor saved
@@ -226,7 +226,7 @@ class ExpressionClassifier(L.LightningModule):
 
     def _parameter_groups(self) -> list[dict[str, Any]]:
         parameters = list(self.parameters())
-        if self._decay_vectors:
+        if not self._no_decay_on_norm_and_bias:
             return [{"params": parameters}]
         return [
             {"params": [parameter for parameter in parameters if parameter.ndim > 1]},

@@ -11,7 +11,6 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from fer_lightning.data.datamodule import FER2013DataModule
-from fer_lightning.errors import FerError
 from fer_lightning.models import checkpoint
 from fer_lightning.reporting import plots, tables
 from fer_lightning.training.classifier import ExpressionClassifier
@@ -24,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 def train_ensemble(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
-    """Train ``cfg.members`` networks from as many seeds, each in a folder of its own, and score their average.
+    """Train ``cfg.ensemble_size`` networks from as many seeds, each in a folder of its own, and score their average.
 
     A member that is done is not trained again; one that was interrupted goes on.
 
@@ -36,15 +35,13 @@ def train_ensemble(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
         FerError: see ``train``.
         KeyboardInterrupt: on Ctrl-C, with a text that says how to go on.
     """
-    if not isinstance(cfg.members, int) or cfg.members < 1:
-        raise FerError(f"members={cfg.members} is no whole number of at least 1")
-    folders = [run_dir / "members" / str(index + 1) for index in range(cfg.members)]
+    folders = [run_dir / "members" / str(index + 1) for index in range(cfg.ensemble_size)]
     for index, folder in enumerate(folders):
         member = copy.deepcopy(cfg)
         member.seed = cfg.seed + index
         member.data.shuffle_seed = cfg.data.shuffle_seed + index
         if files.read_json(folder / "metrics.json") is None:
-            log.info("member %d of %d, seed %d", index + 1, cfg.members, member.seed)
+            log.info("member %d of %d, seed %d", index + 1, cfg.ensemble_size, member.seed)
             try:
                 train(member, folder)
             except KeyboardInterrupt as interrupt:
@@ -67,7 +64,7 @@ def train_ensemble(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
         {"members": accuracies, "mean": mean, "standard_deviation": spread, "subset": "val", **scores},
     )
     plots.confusion(scores, evaluator.title, run_dir / "figures" / "confusion.png")
-    tables.print_scores(scores, f"{evaluator.title}, average of {cfg.members}")
+    tables.print_scores(scores, f"{evaluator.title}, average of {cfg.ensemble_size}")
     log.info(
         "each alone: %s; mean %.2f %%, standard deviation %.2f",
         ", ".join(f"{a:.2%}" for a in accuracies),

@@ -15,7 +15,7 @@ from fer_lightning.training.classifier import ExpressionClassifier
 
 # what decides which rows are in which split, so a checkpoint is by default scored on its own; the last
 # four say which faces are drawn for data=sample
-SPLIT_KEYS = ("split", "split_seed", "val_fraction", "drop_overlap", "train", "val", "test", "seed")
+SPLIT_KEYS = ("split", "split_seed", "val_fraction", "drop_leaks", "train", "val", "test", "seed")
 
 
 class Evaluator:

@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from fer_lightning.errors import FerError
 from fer_lightning.utils import files, shell_words
-from fer_lightning.utils.former_names import current_target
+from fer_lightning.utils.former_names import current_target, current_values
 
 _REMOVABLE = ("phases", "callbacks", "logger")  # groups of named entries, which a run may leave out or order anew
 
@@ -61,7 +61,7 @@ def load(run_dir: Path) -> DictConfig:
     path = run_dir / SETTINGS_FILE
     try:
         saved = yaml.safe_load(path.read_text())
-        groups, values = saved["groups"], saved["values"]
+        groups, values = saved["groups"], current_values(saved["values"])
         for group, choice in groups.items():
             if not _is_packaged(group, choice):
                 raise FerError(f"{path} names the config {group}={choice}, which this version does not have")

@@ -9,6 +9,7 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
+from fer_lightning.constants import NUM_CLASSES
 from fer_lightning.data.datamodule import FER2013DataModule
 from fer_lightning.errors import FerError
 from fer_lightning.models import checkpoint
@@ -23,8 +24,6 @@ from fer_lightning.training.phases import (
     PhaseResult,
     Weights,
     carried_checkpoint,
-    check_callbacks,
-    check_trainer,
     checkpoint_path,
     make_logger,
     parse_phases,
@@ -33,6 +32,7 @@ from fer_lightning.training.phases import (
 )
 from fer_lightning.training.run_config import plain
 from fer_lightning.training.sharpness import SharpnessAware
+from fer_lightning.training.trial import try_out
 from fer_lightning.utils import files
 
 log = logging.getLogger(__name__)
@@ -50,17 +50,14 @@ def train(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
     """
     # mistakes here should not wait for the data
     phases = parse_phases(cfg.phases)
-    check_trainer(cfg.trainer)
-    check_callbacks(cfg.callbacks)
-    if not isinstance(cfg.seed, int) or cfg.seed < 0:
-        raise FerError(f"seed={cfg.seed} is no whole number of at least 0")
-    if cfg.select not in ("best", "last"):
-        raise FerError(f"select={cfg.select} is neither best nor last")
+    try_out(cfg)
     start, sam = _start(cfg), _sam(cfg)
     precision.settle(cfg.trainer)
     L.seed_everything(cfg.seed, verbose=False)
     datamodule: FER2013DataModule = instantiate(cfg.data, augment=instantiate(cfg.augment), votes=cfg.vote_weight > 0)
     datamodule.setup()
+    if len(datamodule.class_names) != NUM_CLASSES:
+        log.info("networks with %d classes cannot be exported", len(datamodule.class_names))
     network = instantiate(cfg.model, num_classes=len(datamodule.class_names))
     if start is not None:
         checkpoint.load_weights(network, *start)
@@ -68,7 +65,7 @@ def train(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
         network,
         optimizer=instantiate(cfg.optimizer),
         scheduler=instantiate(cfg.scheduler),
-        decay_vectors=cfg.decay_vectors,
+        no_decay_on_norm_and_bias=cfg.no_decay_on_norm_and_bias,
         label_smoothing=cfg.label_smoothing,
         class_weights=_inverse_frequency(datamodule) if cfg.class_weights else None,
         compile=cfg.compile,
@@ -78,7 +75,6 @@ def train(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
         class_names=datamodule.class_names,
         settings=_provenance(cfg, datamodule),
     )
-    _check_optimizer(module)
     evaluator = Evaluator(datamodule, "val", cfg.trainer.accelerator, progress=cfg.trainer.enable_progress_bar)
     results = []
     for result in run_phases(cfg, module, datamodule, run_dir, lambda: evaluator.score(module)):
@@ -108,12 +104,10 @@ def phase_entry(result: PhaseResult) -> dict[str, Any]:
 
 
 def _start(cfg: DictConfig) -> tuple[dict[str, Any], Path] | None:
-    """The content of the checkpoint that training starts from and its path; None without ``init=``."""
-    if cfg.init_weights not in ("averaged", "raw"):
-        raise FerError(f"init_weights must be averaged or raw, got {cfg.init_weights!r}")
-    if cfg.init is None:
+    """The content of the checkpoint that training starts from and its path; None without ``init_from=``."""
+    if cfg.init_from is None:
         return None
-    path = checkpoint.path_of(cfg.init, "init")
+    path = checkpoint.path_of(cfg.init_from, "init_from")
     content = checkpoint.read(path)
     return (checkpoint.with_raw_weights(content, path) if cfg.init_weights == "raw" else content), path
 
@@ -130,10 +124,7 @@ def _distillation(cfg: DictConfig, classes: int) -> Distillation | None:
     if cfg.teacher is None:
         return None
     teacher = checkpoint.load(checkpoint.paths_of(cfg.teacher, "teacher")).network(classes)
-    try:
-        return Distillation(teacher, **plain(cfg.distillation))
-    except (TypeError, ValueError) as error:
-        raise FerError(f"distillation has a value that it cannot have: {error}") from error
+    return Distillation(teacher, **plain(cfg.distillation))
 
 
 def _provenance(cfg: DictConfig, datamodule: FER2013DataModule) -> dict[str, Any]:
@@ -142,18 +133,11 @@ def _provenance(cfg: DictConfig, datamodule: FER2013DataModule) -> dict[str, Any
     for key in ("logger", "resume"):
         values.pop(key)
     values["data"].pop("dir", None)
-    for key in ("init", "teacher"):
+    for key in ("init_from", "teacher"):
         if values[key] is not None:
             values[key] = [path.name for path in checkpoint.paths_of(values[key], key)]
     values["model"]["num_classes"] = len(datamodule.class_names)
     return values | {"data_name": datamodule.faces.name}
-
-
-def _check_optimizer(module: ExpressionClassifier) -> None:
-    try:
-        module.configure_optimizers()
-    except (TypeError, ValueError) as error:
-        raise FerError(f"the optimizer or scheduler group has a value that torch does not take: {error}") from error
 
 
 def _inverse_frequency(datamodule: FER2013DataModule) -> torch.Tensor:

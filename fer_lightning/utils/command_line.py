@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from fer_lightning.errors import FerError, exit_on_user_error
 from fer_lightning.utils.command_help import filled, help_text
+from fer_lightning.utils.former_names import refuse_former_keys
 
 if TYPE_CHECKING:
     from hydra.errors import HydraException
     from omegaconf import DictConfig
 
+_SEARCHED = "hydra.sweeper.params."  # before the keys of a search
 # what to give for the keys that have no default
 _REQUIRED = {
     "ckpt": "name a checkpoint: ckpt=pretrained or ckpt=PATH",
@@ -48,6 +50,7 @@ def hydra_command(
             print(help_text(name, sys.argv[1:]))
             return
         with exit_on_user_error():
+            refuse_former_keys(word.partition("=")[0].lstrip("+~").removeprefix(_SEARCHED) for word in sys.argv[1:])
             for package in needs:
                 if importlib.util.find_spec(package) is None:
                     raise _missing(name, package, extra)
@@ -60,8 +63,12 @@ def _run_hydra(name: str, task: str, extra: str, resolvers: Mapping[str, Callabl
     # else Hydra reports the errors itself, over several lines
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     import hydra
+    from hydra.core.hydra_config import HydraConfig
     from hydra.errors import HydraException, InstantiationException
+    from hydra.types import RunMode
     from omegaconf import OmegaConf
+
+    from fer_lightning.config_rules.check import check
 
     for resolver, call in resolvers.items():
         # use_cache, because each call would read the clock anew
@@ -72,6 +79,8 @@ def _run_hydra(name: str, task: str, extra: str, resolvers: Mapping[str, Callabl
         with exit_on_user_error():
             if missing:
                 raise FerError("; ".join(_REQUIRED.get(key, f"{key} is required: {key}=VALUE") for key in missing))
+            if HydraConfig.get().mode != RunMode.MULTIRUN:  # a sweep goes on after a run with a wrong value
+                check(name, cfg)
             return import_task(task, name, extra).run(cfg)
 
     run.__module__ = f"fer_lightning.{name}"  # after which Hydra names the job and its log file

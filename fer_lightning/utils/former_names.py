@@ -1,23 +1,73 @@
 """Names that earlier versions wrote into checkpoints and runs, and what they are called now."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from fer_lightning.errors import FerError
+
 _TARGETS = {
-    "fer_lightning.data.augmentation.Augmentation": "fer_lightning.data.augmentation.Augmentation",
-    "fer_lightning.training.callbacks.progressive_resizing.ProgressiveResizing": (
+    "fer_lightning.augment.Augmentation": "fer_lightning.data.augmentation.Augmentation",
+    "fer_lightning.callbacks.progressive_resizing.ProgressiveResizing": (
         "fer_lightning.training.callbacks.progressive_resizing.ProgressiveResizing"
     ),
-    "fer_lightning.data.datamodule.FER2013DataModule": "fer_lightning.data.datamodule.FER2013DataModule",
-    "fer_lightning.data.datamodule.FERPlusDataModule": "fer_lightning.data.datamodule.FERPlusDataModule",
-    "fer_lightning.data.datamodule.FolderDataModule": "fer_lightning.data.datamodule.FolderDataModule",
-    "fer_lightning.data.datamodule.SampleDataModule": "fer_lightning.data.datamodule.SampleDataModule",
-    "fer_lightning.models.networks.ExpressionCNN": "fer_lightning.models.networks.ExpressionCNN",
-    "fer_lightning.models.networks.PhoneCNN": "fer_lightning.models.networks.PhoneCNN",
-    "fer_lightning.training.schedules.cosine": "fer_lightning.training.schedules.cosine",
-    "fer_lightning.training.schedules.trapezoid": "fer_lightning.training.schedules.trapezoid",
+    "fer_lightning.datamodule.FER2013DataModule": "fer_lightning.data.datamodule.FER2013DataModule",
+    "fer_lightning.datamodule.FERPlusDataModule": "fer_lightning.data.datamodule.FERPlusDataModule",
+    "fer_lightning.datamodule.FolderDataModule": "fer_lightning.data.datamodule.FolderDataModule",
+    "fer_lightning.datamodule.SampleDataModule": "fer_lightning.data.datamodule.SampleDataModule",
+    "fer_lightning.network.ExpressionCNN": "fer_lightning.models.networks.ExpressionCNN",
+    "fer_lightning.network.PhoneCNN": "fer_lightning.models.networks.PhoneCNN",
+    "fer_lightning.schedules.cosine": "fer_lightning.training.schedules.cosine",
+    "fer_lightning.schedules.trapezoid": "fer_lightning.training.schedules.trapezoid",
 }
+
+KEYS = {
+    "augment.shift": "augment.translate",
+    "augment.zoom": "augment.scale",
+    "augment.erase": "augment.random_erasing",
+    "augment.erase_size": "augment.erasing_size",
+    "data.drop_repeats": "data.deduplicate",
+    "data.drop_overlap": "data.drop_leaks",
+    "data.resident": "data.preload_to_device",
+    "members": "ensemble_size",
+    "init": "init_from",
+    "decay_vectors": "no_decay_on_norm_and_bias",
+}
+REVERSED = {"decay_vectors"}  # true has become false, and false true
 
 
 def current_target(target: Any) -> Any:
     """The dotted path that ``_target_`` means today; what is not a former name stays as it is."""
     return _TARGETS.get(target, target) if isinstance(target, str) else target
+
+
+def current_values(values: Mapping[Any, Any]) -> dict[Any, Any]:
+    """The plain values of a run's or checkpoint's config under the names that its keys have today."""
+    return _renamed(values, "")
+
+
+def _renamed(values: Mapping[Any, Any], group: str) -> dict[Any, Any]:
+    renamed: dict[Any, Any] = {}
+    for name, value in values.items():
+        key = f"{group}{name}"
+        if key == "callbacks.resizing" and isinstance(value, Mapping) and {"size", "until"} <= set(value):
+            kept = {each: value[each] for each in value if each not in ("size", "until")}
+            renamed[name] = {**kept, "schedule": [[value["until"], value["size"]]]}
+        elif isinstance(value, Mapping) and not group:  # no key below a group's own keys was renamed
+            renamed[name] = _renamed(value, f"{name}.")
+        elif key in KEYS:
+            renamed[KEYS[key].removeprefix(group)] = not value if key in REVERSED and isinstance(value, bool) else value
+        else:
+            renamed[name] = value
+    return renamed
+
+
+def refuse_former_keys(keys: Iterable[str]) -> None:
+    """Refuse keys that have another name today.
+
+    Raises:
+        FerError: one of ``keys`` is a former name; the text gives the current one.
+    """
+    for key in keys:
+        if key in KEYS:
+            reversed_ = ", with true and false exchanged" if key in REVERSED else ""
+            raise FerError(f"{key} is now called {KEYS[key]}{reversed_}")

@@ -84,9 +84,10 @@ def test_missing_data(tmp_path):
     ("text", "part"),
     [
         ("number\n1\n", "has no column row"),
-        ("row\n1\nx\n", r"line 3: 'x' is no row number from 0 to 9"),
-        ("row\n10\n", "line 2: '10'"),
-        ("row\n-1\n", "line 2: '-1'"),
+        ("row\n1\nx\n", r"line 3: row must be a number from 0 to 9, got 'x'"),
+        ("row\n10\n", "line 2: row must be a number from 0 to 9, got '10'"),
+        ("row\n-1\n", "line 2: .* got '-1'"),
+        (f"row\n{'9' * 5000}\n", f"line 2: .* got '{'9' * 30}'$"),
     ],
 )
 def test_wrong_lists_of_rows(tmp_path, text, part):
@@ -95,3 +96,16 @@ def test_wrong_lists_of_rows(tmp_path, text, part):
         read_row_numbers(tmp_path / "exclude.csv", 10)
     with pytest.raises(FerError, match="is no file"):
         read_row_numbers(tmp_path / "nothing.csv", 10)
+
+
+def test_a_list_of_rows_with_a_byte_order_mark(tmp_path):
+    """As Excel saves it."""
+    (tmp_path / "exclude.csv").write_text("row\n3\n", encoding="utf-8-sig")
+    assert read_row_numbers(tmp_path / "exclude.csv", 10).tolist() == [3]
+
+
+def test_nothing_but_flat_faces(tmp_path):
+    pixels = np.full((4, 48, 48), 7, np.uint8)
+    faces = Faces(pixels, np.zeros(4, np.uint8), np.array([0, 0, 1, 2], np.uint8), "flat")
+    (found,) = (each for each in audit.examine(faces, None) if each.name == "near")
+    assert not len(found.rows)

@@ -49,7 +49,7 @@ def test_skips_what_is_done_and_resumes_what_was_begun(start, tmp_path):
     ran = start()
     assert len(ran) == len(campaign.STEPS) - 1
     assert ran[0][3:] == [f"resume={begun}", f"data.dir={tmp_path / 'data'}"]
-    assert f"init={done}/checkpoints/best.ckpt" in ran[1]
+    assert f"init_from={done}/checkpoints/best.ckpt" in ran[1]
 
 
 def test_stops_with_the_step_that_fails(start):

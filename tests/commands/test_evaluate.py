@@ -75,7 +75,7 @@ def test_weights_that_are_not_numbers(folder):
 def test_wrong_subset(folder):
     checkpoint = save_checkpoint(folder / "best.ckpt")
     process = evaluate(folder, f"ckpt={checkpoint}", f"data.dir={folder}", "subset=train")
-    assert_one_sentence(process, "subset=train is neither val nor test")
+    assert_one_sentence(process, "subset must be val or test, got 'train'")
 
 
 def test_split_that_does_not_occur(folder):

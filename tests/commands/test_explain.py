@@ -53,8 +53,11 @@ def test_the_command(checkpoint, faces, tmp_path):
     assert process.returncode == 0, process.stderr
     assert Image.open(tmp_path / "out" / "explain.png").width > 500
     assert run_command("fer_lightning.explain", *words, "rows=[1,2]", cwd=tmp_path).returncode == 0
-    assert_one_sentence(run_command("fer_lightning.explain", *words, "rows=[1,99]", cwd=tmp_path), "rows=[1, 99]")
-    assert_one_sentence(run_command("fer_lightning.explain", *words, "faces=0", cwd=tmp_path), "faces=0")
+    for word, message in (
+        ("rows=[1,99]", "rows must be row numbers from 0 to 34, got 99"),
+        ("faces=0", "faces must be an integer from 1 to 20, got 0"),
+    ):
+        assert_one_sentence(run_command("fer_lightning.explain", *words, word, cwd=tmp_path), message)
 
 
 @pytest.mark.parametrize("words", [["ckpt=nothing.ckpt"]])

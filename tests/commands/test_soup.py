@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from fer_lightning.commands.soup import check, make_soup
+from fer_lightning.commands.soup import make_soup
+from fer_lightning.config_rules.check import check
 from fer_lightning.errors import FerError
 from fer_lightning.models import checkpoint
 from fer_lightning.models.networks import ExpressionCNN
@@ -131,15 +132,15 @@ def test_refuses_averages_in_the_place_of_raw_weights(compose, tmp_path):
     ("word", "part"),
     [
         ("method=best", "method must be uniform or greedy, got 'best'"),
-        ("weights=ema", "weights must be raw or averaged, got 'ema'"),
+        ("weights=ema", "weights must be averaged or raw, got 'ema'"),
         ("faces=1", "faces must be an integer >= 2, got 1"),
         ("seed=x", "seed must be an integer >= 0, got 'x'"),
-        ("out=soup.pt", r"out must end in \.ckpt, got 'soup\.pt'"),
+        ("out=soup.pt", r"out must be a path that ends in \.ckpt, got 'soup\.pt'"),
     ],
 )
 def test_refuses(compose, word, part):
     with pytest.raises(FerError, match=part):
-        check(compose("soup", "ckpt=[a,b]", "out=c.ckpt", word))
+        check("soup", compose("soup", "ckpt=[a,b]", "out=c.ckpt", word))
 
 
 def test_one_checkpoint_is_no_soup(tmp_path, members):

@@ -9,7 +9,7 @@ from fer_lightning.data.augmentation import Augmentation, RandomAffine
 from fer_lightning.data.degrade import _enlarging, _quantised, _shrinking
 from fer_lightning.data.loaders import Batch
 
-OFF = {"degrees": 0.0, "shift": 0.0, "zoom": 0.0, "flip": 0.0}
+OFF = {"degrees": 0.0, "translate": 0.0, "scale": 0.0, "flip": 0.0}
 
 
 @pytest.fixture
@@ -33,9 +33,9 @@ def test_flip_probability(images):
     assert 0.2 < flipped.float().mean() < 0.3
 
 
-@pytest.mark.parametrize("key", ["degrees", "shift", "zoom"])
+@pytest.mark.parametrize("key", ["degrees", "translate", "scale"])
 def test_each_image_has_its_own_draw(images, key):
-    value = {"degrees": 10.0, "shift": 0.1, "zoom": 0.1}[key]
+    value = {"degrees": 10.0, "translate": 0.1, "scale": 0.1}[key]
     moved = RandomAffine(**{**OFF, key: value})(images)
     assert moved.dtype == torch.uint8
     assert moved.shape == images.shape
@@ -47,7 +47,7 @@ def test_shift_stays_within_its_range_and_repeats_the_border():
     images = torch.zeros(200, 1, 48, 48, dtype=torch.uint8)
     images[..., 24:] = 255
     torch.manual_seed(0)
-    moved = RandomAffine(**{**OFF, "shift": 0.1})(images)
+    moved = RandomAffine(**{**OFF, "translate": 0.1})(images)
     edges = (moved[:, 0, 24] > 127).float().argmax(dim=1)
     assert edges.min() in (19, 20)
     assert edges.max() in (28, 29)
@@ -59,7 +59,7 @@ def test_zoom_scales_about_the_centre_by_its_range():
     images = torch.zeros(200, 1, 48, 48, dtype=torch.uint8)
     images[..., 14:34] = 255  # 20 wide
     torch.manual_seed(0)
-    widths = (RandomAffine(**{**OFF, "zoom": 0.1})(images)[:, 0, 24] > 127).sum(dim=1)
+    widths = (RandomAffine(**{**OFF, "scale": 0.1})(images)[:, 0, 24] > 127).sum(dim=1)
     assert widths.min() == 18
     assert widths.max() == 22
 
@@ -141,7 +141,7 @@ def test_light_stays_within_the_range_of_pixels(labels):
 def test_erases_one_square_at_its_odds(labels):
     images = torch.full((640, 1, 48, 48), 7, dtype=torch.uint8)
     torch.manual_seed(0)
-    painted = Augmentation(**OFF, erase=0.5, erase_size=12)(Batch(images, labels.repeat(10)))[0] != 7
+    painted = Augmentation(**OFF, random_erasing=0.5, erasing_size=12)(Batch(images, labels.repeat(10)))[0] != 7
     areas = painted.sum(dim=(1, 2, 3))
     assert 0.42 < (areas > 0).float().mean() < 0.58
     assert areas.max() == 12 * 12
@@ -166,7 +166,7 @@ def test_mixing_mixes_labels_as_images(kind, labels):
 
 def test_mixing_takes_eight_classes_and_votes(images):
     soft = torch.rand(64, 15)
-    _, targets, _ = Augmentation(**OFF, mixup=1.0)(Batch(images, soft))
+    _, targets, _ = Augmentation(**OFF, mixup=1)(Batch(images, soft))  # an integer, as from augment.mixup=1
     assert targets.shape == (64, 15)
     _, targets, _ = Augmentation(**OFF, mixup=1.0)(Batch(images, torch.full((64,), 7)), classes=8)
     assert targets.shape == (64, 8)
@@ -225,11 +225,11 @@ def test_quantises_as_pillow_does():
     [
         {"contrast": 2},
         {"degrade": 1.5},
-        {"erase": -0.1},
+        {"random_erasing": -0.1},
         {"mixup": "yes"},
         {"size": 0},
         {"size": 49},
-        {"erase_size": 1.5},
+        {"erasing_size": 1.5},
     ],
 )
 def test_refuses(options):

@@ -70,6 +70,7 @@ def test_most_voted():
         ("Usage,neutral\nTraining,1\n", "has no column NF"),
         (f"{HEADER}\nTraining,a.png,4,0,0,1,3,2,0,0,0,eleven\n", "row 1: NF is 'eleven', not a number of votes"),
         (f"{HEADER}\nTraining,a.png,4,0,0,1,3,2,0,0,0,11\n", "row 1: NF is '11'"),
+        (f"{HEADER}\nTraining,a.png,4,0,0,1,3,2,0,0,0,{'1' * 5000}\n", f"row 1: NF is '{'1' * 30}', not"),
         (f"{HEADER}\nTraining,a.png,4,0\n", "row 1: .* is None"),
         ("\xff\xfe", "is no CSV file"),
     ],

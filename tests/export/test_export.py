@@ -13,7 +13,7 @@ import torch
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 from fer_lightning.export.bundle import atomic_dir
-from fer_lightning.export.check.parity import Agreement, as_inputs, torch_probabilities
+from fer_lightning.export.check.parity import LIMITS, Agreement, as_inputs, torch_probabilities
 from fer_lightning.export.check.runtimes import load
 from fer_lightning.export.convert import formats, quantize
 from fer_lightning.export.convert.keras import keras_network
@@ -22,6 +22,7 @@ from fer_lightning.export.convert.tflite import to_tflite
 from fer_lightning.export.graph.prepare import deployable, taking_pixels, taking_rgb
 from torch import nn
 
+from fer_lightning.config_rules.commands import COMMANDS, EXPORT_FORMATS
 from fer_lightning.constants import LABELS
 from fer_lightning.data.synthetic import draw_sample
 from fer_lightning.errors import FerError
@@ -252,8 +253,8 @@ class TestPackage:
 def test_formats_by_name():
     assert list(formats.chosen(["onnx"])) == ["dynamic_range", "onnx"]
     assert list(formats.chosen([])) == ["dynamic_range"]
-    with pytest.raises(FerError, match=r"names tflite, which is none of dynamic_range, float32"):
-        formats.chosen(["tflite"])
+    assert tuple(formats.FORMATS) == EXPORT_FORMATS  # those that export.formats= takes
+    assert set(LIMITS) == set(COMMANDS["export"].keys["verify"].keys["limits"].keys["onnx"].keys)
 
 
 class TestFullBundle:
@@ -389,9 +390,9 @@ class TestCommand:
     @pytest.mark.parametrize(
         ("word", "complaint"),
         [
-            ("verify.faces=10", "verify.faces=10 is no whole number of at least 256"),
-            ("+verify.limits.onnx.loss=1", "verify.limits.onnx="),
-            ("export.formats=onnx", "export.formats=onnx is no list"),
+            ("verify.faces=10", "verify.faces must be an integer >= 256, got 10"),
+            ("+verify.limits.onnx.loss=1", "verify.limits.onnx.loss is not a key of"),
+            ("export.formats=onnx", "export.formats must be a list"),
             ("ckpt=none.ckpt", "there is no checkpoint none.ckpt"),
         ],
     )
@@ -399,6 +400,17 @@ class TestCommand:
         words = [word] if word.startswith("ckpt") else [f"ckpt={save_checkpoint(tmp_path / 'best.ckpt')}", word]
         process = run_command("fer_lightning.export", *words, "out=bundle", cwd=tmp_path)
         assert_one_sentence(process, complaint)
+        assert not (tmp_path / "bundle").exists()
+
+    def test_a_network_with_eight_classes(self, tmp_path):
+        path = save_checkpoint(tmp_path / "best.ckpt")
+        content = torch.load(path, weights_only=True)
+        content["hyper_parameters"]["model"]["num_classes"] = 8
+        for name in ("network.36.weight", "network.36.bias"):
+            content["state_dict"][name] = torch.zeros(8, *content["state_dict"][name].shape[1:])
+        torch.save(content, path)
+        process = run_command("fer_lightning.export", f"ckpt={path}", "out=bundle", cwd=tmp_path)
+        assert_one_sentence(process, "best.ckpt has 8 classes and cannot be exported")
         assert not (tmp_path / "bundle").exists()
 
 

@@ -106,6 +106,7 @@ def test_names_outside_the_bundle(copy, name):
     [
         ("model.json", "{", r"model\.json is damaged"),
         ("model.json", "[]", r"model\.json is damaged: it is no JSON object"),
+        ("model.json", '{"files": {"a": {"sha256": "0", "parts": 5}}, "documents": {}}', r"model\.json is damaged"),
         ("model.json", '{"files": {"x": 1}, "documents": {}}', "its files are not described"),
         ("model.json", '{"files": {"x": {}}, "documents": {}}', "its files are not described"),
         ("golden.json", '{"faces": [{"pixels": [1]}]}', r"golden\.json is damaged"),

@@ -171,5 +171,7 @@ def test_an_interrupted_copy_is_not_left_behind(tmp_path):
 
 
 def test_no_such_camera():
+    with pytest.raises(FerError, match="camera 99999999999: there is no camera of that number"):
+        VideoSource(99999999999)
     with pytest.raises(FerError, match="camera 97: there is no camera of that number"):
         VideoSource(97)

@@ -151,8 +151,8 @@ def test_names_in_a_paths_place(tmp_path):
     assert checkpoint.path_of("pretrained").name == "FER2013.safetensors"
     assert checkpoint.paths_of(["a.ckpt", "pretrained"])[0] == Path("a.ckpt")
     assert checkpoint.paths_of("a.ckpt") == [Path("a.ckpt")]
-    with pytest.raises(FerError, match="init=5 is no path"):
-        checkpoint.path_of(5, "init")
+    with pytest.raises(FerError, match="init_from=5 is no path"):
+        checkpoint.path_of(5, "init_from")
     with pytest.raises(FerError, match="teacher is empty"):
         checkpoint.paths_of([], "teacher")
 
@@ -172,7 +172,7 @@ def test_several_are_averaged(path, content, tmp_path):
 def test_a_checkpoint_of_an_earlier_layout_loads(tmp_path):
     network = ExpressionCNN(channels=[4, 4, 4, 4], dense=[4])
     weights = {f"network.{name}": value for name, value in network.state_dict().items()}
-    former = {**MODEL, "_target_": "fer_lightning.models.networks.ExpressionCNN"}
+    former = {**MODEL, "_target_": "fer_lightning.network.ExpressionCNN"}
     torch.save({"state_dict": weights, "hyper_parameters": {"model": former}}, tmp_path / "old.ckpt")
     loaded, _ = load_network(tmp_path / "old.ckpt")
     assert type(loaded) is ExpressionCNN

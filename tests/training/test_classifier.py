@@ -92,7 +92,7 @@ def test_overfits_one_batch(compose):
 def test_weight_decay_can_leave_vectors_alone(compose):
     cfg = compose("train", *SHRUNK, "optimizer=sgd", "optimizer.weight_decay=0.1")
     everything = build(cfg).configure_optimizers()["optimizer"].param_groups
-    matrices, vectors = build(cfg, decay_vectors=False).configure_optimizers()["optimizer"].param_groups
+    matrices, vectors = build(cfg, no_decay_on_norm_and_bias=True).configure_optimizers()["optimizer"].param_groups
     assert [group["weight_decay"] for group in everything] == [0.1]
     assert (matrices["weight_decay"], vectors["weight_decay"]) == (0.1, 0.0)
     assert {parameter.ndim for parameter in vectors["params"]} == {1}

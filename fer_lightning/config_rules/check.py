@@ -1,0 +1,71 @@
+"""Checking a composed config. Works on plain values; imports neither torch nor Lightning."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from fer_lightning.config_rules.commands import COMMANDS
+from fer_lightning.config_rules.relations import check_relations
+from fer_lightning.config_rules.rules import Group
+from fer_lightning.errors import FerError
+from fer_lightning.utils.former_names import refuse_former_keys
+
+_MISSING = "???"  # OmegaConf's mark of a value that the user has to give
+_LONGEST = 80  # characters of a wrong value that are shown
+
+
+def check(command: str, cfg: DictConfig) -> None:
+    """Check every key of a command's config; keys that no rule knows pass, unless their group is closed.
+
+    Args:
+        command: its name, as in ``commands.COMMANDS``.
+        cfg: the config that the command was started with.
+
+    Raises:
+        FerError: a value has the wrong type or is out of range, or a key has been renamed; the text names the key and
+            what is right.
+    """
+    try:
+        values = OmegaConf.to_container(cfg, resolve=True)
+    except (OmegaConfBaseException, RecursionError) as error:
+        raise FerError(f"the configuration is wrong: {str(error).strip().splitlines()[0]}") from error
+    assert isinstance(values, dict)  # as every command's config is
+    refuse_former_keys(_keys(values))
+    _check_group("", values, COMMANDS[command])
+    check_relations(values)
+
+
+def _keys(values: Mapping[Any, Any]) -> Iterator[str]:
+    for name, value in values.items():
+        yield str(name)
+        if isinstance(value, Mapping):
+            yield from (f"{name}.{each}" for each in value)
+
+
+def _check_group(path: str, value: Any, group: Group) -> None:
+    if value is None and group.nullable:
+        return
+    if not isinstance(value, Mapping):
+        keys = f" with the keys {', '.join(group.keys)}" if group.keys else ""
+        raise FerError(f"{path} must be a mapping{keys}{' or null' if group.nullable else ''}, got {_shown(value)}")
+    for name, each in value.items():
+        rule = group.rule_of(name)
+        key = f"{path}.{name}" if path else str(name)
+        if rule is None:
+            if group.closed:
+                raise FerError(f"{key} is not a key of {path}, which has {', '.join(group.keys)}")
+        elif isinstance(rule, Group):
+            _check_group(key, each, rule)
+        elif each == _MISSING:
+            raise FerError(f"{key} is required: set {key}= to {rule.words}")
+        elif not rule.accepts(each):
+            raise FerError(f"{key} must be {rule.words_for(each)}, got {_shown(each)}")
+
+
+def _shown(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
+    shown = repr(value)
+    return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}..."
