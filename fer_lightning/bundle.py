@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
 
 from fer_lightning.errors import FerError
 from fer_lightning.labels import LABELS, NUM_CLASSES
@@ -53,6 +52,10 @@ class TFLiteModel:
     """
 
     def __init__(self, path: Path, threads: int | None = None) -> None:
+        try:
+            from ai_edge_litert.interpreter import Interpreter
+        except ModuleNotFoundError:
+            raise FerError("running a model needs ai-edge-litert: pip install 'fer_lightning[predict]'") from None
         if not path.is_file():
             raise FerError(f"there is no model {path}")
         self._path = path
