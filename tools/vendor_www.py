@@ -53,7 +53,7 @@ def vendor(target: Path = VENDOR) -> None:
         for package, member, file in COMPRESSED:
             (built / file).write_bytes(gzip.compress((modules / package / member).read_bytes(), 9, mtime=0))
         _bundle(modules, built / "worker.js")
-        (built / "faces.json").write_text(_drawn_faces())
+        _draw(built)
         described = [{"name": name, **pin} for name, pin in pins.items()]
         (built / "VENDOR.json").write_text(json.dumps(described, indent=2) + "\n")
         (built / "LICENCES.txt").write_text(_notes(pins) + APACHE_LICENCE.read_text())
@@ -83,11 +83,12 @@ def _bundle(modules: Path, target: Path) -> None:
     _run([*command, *options], modules, NODE_PATH=str(modules))
 
 
-def _drawn_faces() -> str:
+def _draw(folder: Path) -> None:
     sys.path.insert(0, str(ROOT))
-    from fer_lightning.play.drawn_faces import draw_faces
+    from fer_lightning.play.drawn_faces import draw_cover, draw_faces
 
-    return json.dumps(draw_faces(), separators=(",", ":"))
+    (folder / "faces.json").write_text(json.dumps(draw_faces(), separators=(",", ":")))
+    (folder / "cover.svg").write_text(draw_cover())
 
 
 def _notes(pins: Mapping[str, Mapping[str, str]]) -> str:

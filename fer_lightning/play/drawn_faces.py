@@ -13,6 +13,8 @@ from fer_lightning.sample import EXPRESSIONS, Person, Point
 
 _PEOPLE = (7, 12, 2, 8)  # seeds of faces that are easy to read
 _SIDE = 200
+_MARGIN = 20
+_COVER = (("fear", 2), ("happy", 7), ("surprise", 12))  # expressions and people, from left to right
 # grey values -> red, green, blue
 _COLOURS = (
     (0, (33, 21, 38)),
@@ -28,6 +30,16 @@ def draw_faces() -> dict[str, list[str]]:
     return {label: [draw_face_svg(label, seed) for seed in _PEOPLE] for label in LABELS}
 
 
+def draw_cover() -> str:
+    """Three faces side by side, as an SVG document."""
+    side = _SIDE + 2 * _MARGIN
+    faces = "".join(
+        f'<g transform="translate({index * side + _MARGIN} {_MARGIN})">{_shapes(label, seed)}</g>'
+        for index, (label, seed) in enumerate(_COVER)
+    )
+    return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {len(_COVER) * side} {side}">{faces}</svg>'
+
+
 def draw_face_svg(label: str, seed: int) -> str:
     """One face as an SVG document without a background.
 
@@ -35,10 +47,15 @@ def draw_face_svg(label: str, seed: int) -> str:
         label: the expression, one of ``labels.LABELS``.
         seed: the same seed draws the same person.
     """
+    side = _SIDE + 2 * _MARGIN
+    view = f"{-_MARGIN} {-_MARGIN} {side} {side}"
+    return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{view}">{_shapes(label, seed)}</svg>'
+
+
+def _shapes(label: str, seed: int) -> str:
     canvas = _Vector()
     Person(canvas, _SIDE, np.random.default_rng(seed)).draw(EXPRESSIONS[label])
-    shapes = "".join(canvas.shapes)
-    return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-20 -20 {_SIDE + 40} {_SIDE + 40}">{shapes}</svg>'
+    return "".join(canvas.shapes)
 
 
 class _Vector:

@@ -48,9 +48,10 @@ const actions = {
 
 /** @param {string} root */
 async function loadRuntime(root) {
-  // its notes on threads would appear as errors in the console
-  Object.assign(globalThis, {Module: {print() {}, printErr() {}}});
-  await litert.loadLiteRt(`${root}vendor/litert/`);
+  const folder = `${root}vendor/litert/`;
+  // in a worker it would look for its wasm beside the worker; its notes on threads would look like errors
+  Object.assign(globalThis, {Module: {locateFile: (/** @type {string} */ name) => folder + name, print() {}, printErr() {}}});
+  await litert.loadLiteRt(folder);
 }
 
 /**

@@ -116,7 +116,7 @@ function inRound(state, event) {
     case 'missed':
       return event.type === 'go' ? goOn(round) : state;
     case 'paused':
-      return event.type === 'go' ? enter(round) : state;
+      return event.type === 'go' ? open(round) : state;
     case 'result':
       if (event.type === 'go' && round.hits.length < round.targets.length) return goOn(round);
       if (event.type === 'go' && round.mode === 'acts') return {name: 'curtain', round};
@@ -134,8 +134,15 @@ function inRound(state, event) {
  * @returns {State}
  */
 function begin({mode, source, targets, person}) {
-  const round = {mode, source, targets, person, hits: []};
-  return source === 'camera' ? {name: 'asking', round} : enter(round);
+  return open({mode, source, targets, person, hits: []});
+}
+
+/**
+ * @param {Round} round
+ * @returns {State} the way into a round, past the camera
+ */
+function open(round) {
+  return round.source === 'camera' ? {name: 'asking', round} : enter(round);
 }
 
 /**
@@ -160,7 +167,7 @@ function goOn(round) {
  * @returns {State}
  */
 function again(round, {targets, person}) {
-  return enter({...round, targets, person, hits: []});
+  return open({...round, targets, person, hits: []});
 }
 
 /**
