@@ -85,7 +85,7 @@ async function json(url) {
  */
 async function bytes(url, onProgress) {
   const response = await fetched(url);
-  const reader = /** @type {ReadableStream<Uint8Array>} */ (response.body).getReader();
+  const reader = /** @type {ReadableStream<Uint8Array<ArrayBuffer>>} */ (response.body).getReader();
   const chunks = [];
   let loaded = 0;
   for (let part = await reader.read(); !part.done; part = await reader.read()) {

@@ -107,9 +107,7 @@ class Page:
 
     def resize(self, width: int, height: int) -> None:
         mobile = width < 600
-        self.call(
-            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=mobile
-        )
+        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=mobile)
 
     def evaluate(self, source: str) -> Any:
         """The value of a JavaScript expression, of a promise when it comes."""
@@ -136,7 +134,9 @@ class Page:
 
     def click(self, text: str) -> None:
         """Click the button or label that shows ``text``."""
-        script = f"[...document.querySelectorAll('button, label')].find((e) => e.innerText.includes({json.dumps(text)}))"
+        script = (
+            f"[...document.querySelectorAll('button, label')].find((e) => e.innerText.includes({json.dumps(text)}))"
+        )
         assert self.evaluate(f"Boolean({script})"), f"no button {text!r} in {self.state()}: {self.text()}"
         self.evaluate(f"{script}.click()")
 
@@ -165,7 +165,11 @@ class Page:
     def requests(self) -> list[str]:
         """The URLs of all requests so far, blobs left out."""
         sent = (each for each in self.browser.events(self._session) if each["method"] == "Network.requestWillBeSent")
-        return [each["params"]["request"]["url"] for each in sent if not each["params"]["request"]["url"].startswith("blob:")]
+        return [
+            each["params"]["request"]["url"]
+            for each in sent
+            if not each["params"]["request"]["url"].startswith("blob:")
+        ]
 
     def violations(self) -> list[str]:
         """What the content policy blocked."""

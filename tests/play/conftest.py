@@ -12,6 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fer_lightning.bundle import shipped_bundle
+from fer_lightning.play import site
+
 ROOT = Path(__file__).resolve().parents[2]
 WWW = ROOT / "fer_lightning" / "play" / "www"
 SCRIPTS = Path(__file__).parent / "javascript"
@@ -25,6 +28,14 @@ def node() -> str:
     if found is None:
         pytest.skip("needs Node: make setup")
     return found
+
+
+@pytest.fixture(scope="session")
+def pages() -> dict[str, site.Resource]:
+    """The site with the shipped bundle; skips if its generated files are missing."""
+    if not (WWW / "vendor" / "VENDOR.json").is_file():
+        pytest.skip("needs the game's generated files: python tools/vendor_www.py")
+    return site.collect(shipped_bundle())
 
 
 def run_node(node: str, script: str, *words: object, given: Any) -> Any:

@@ -1,7 +1,9 @@
 // Crops a face as FER2013's are framed: a port of crop_face in fer_lightning/faces.py.
 
 import {tilt} from './detection.js';
-import {blank, resize, rotate, roundHalfEven, toGrey} from './picture.js';
+import {blank, roundHalfEven, toGrey} from './picture.js';
+import {resize} from './resize.js';
+import {rotate} from './rotate.js';
 
 /** @typedef {import('./detection.js').Detection} Detection */
 /** @typedef {import('./picture.js').Picture} Picture */

@@ -1,6 +1,7 @@
 // Finds the faces of a picture: a port of FaceDetector in fer_lightning/faces.py, whose comments give the reasons.
 
-import {blank, resize, roundHalfEven} from './picture.js';
+import {blank, roundHalfEven} from './picture.js';
+import {resize} from './resize.js';
 
 /** @typedef {import('./picture.js').Box} Box */
 /** @typedef {import('./picture.js').Picture} Picture */
@@ -84,7 +85,7 @@ export async function confirm(network, picture, candidates) {
     const face = await lookAgain(network, picture, candidate);
     if (face !== null && isNew(face.box)) kept.push(face);
   }
-  const width = ({box}) => box[2] - box[0];
+  const width = (/** @type {Detection} */ {box}) => box[2] - box[0];
   return kept.sort((one, other) => width(other) - width(one) || one.box[0] - other.box[0]);
 }
 
@@ -121,7 +122,9 @@ async function lookAgain(network, picture, box) {
  */
 async function look(network, picture, left, top, side, least) {
   const part = square(picture, left, top, side);
-  const {boxes, logits} = await network(Float32Array.from(part.data, (value) => SCALED[value]));
+  const input = new Float32Array(part.data.length);
+  for (let index = 0; index < input.length; index += 1) input[index] = SCALED[part.data[index]];
+  const {boxes, logits} = await network(input);
   return decode(boxes, logits, fround(least)).flatMap(({score, first, last, eyes}) => {
     const x = (/** @type {number} */ value) => fround(fround(left) + fround(value * fround(side)));
     const y = (/** @type {number} */ value) => fround(fround(top) + fround(value * fround(side)));

@@ -49,6 +49,16 @@ export function stage(svg, label) {
   return h('div', {className: 'stage'}, document.importNode(drawing, true));
 }
 
+/** The three faces of the cover behind a curtain, which is partly open. */
+export function coverStage() {
+  const alt = 'Drawn faces that look afraid, happy and surprised, behind a curtain';
+  return h('div', {className: 'stage wide'}, h('img', {src: 'vendor/cover.svg', alt, width: 480, height: 160}));
+}
+
+export function closedStage() {
+  return h('div', {className: 'stage wide closed', 'aria-hidden': 'true'});
+}
+
 /**
  * Seven bars. The asked one is bold and says so, besides its colour.
  * @param {string[]} labels
@@ -88,7 +98,7 @@ export function photoField(onphoto, unreadable) {
     h('label', {className: 'primary', htmlFor: 'photo'}, 'Choose a photo'),
     input,
     h('p', {className: 'soft'}, 'or drop one here. It stays in this tab.'),
-    unreadable && h('p', {className: 'note', role: 'alert'}, 'This browser cannot read that file as a picture. Try a JPEG or PNG.'),
+    unreadable && h('p', {className: 'note', role: 'alert'}, 'This browser cannot read that file. Try a JPEG or PNG.'),
   );
   field.addEventListener('dragover', (event) => {
     event.preventDefault();

@@ -82,8 +82,7 @@ export function next(state, event) {
  * @returns {State}
  */
 function beforeRounds(state, event) {
-  if (state.name === 'welcome' && event.type === 'start') return {name: 'loading', progress: 0};
-  if (state.name === 'broken' && event.type === 'start' && state.defect === 'loading') {
+  if (event.type === 'start' && (state.name === 'welcome' || state.name === 'broken')) {
     return {name: 'loading', progress: 0};
   }
   if (state.name === 'loading' && event.type === 'progress') return {name: 'loading', progress: event.progress};

@@ -1,9 +1,10 @@
 // Connects the state machine with the page, the camera and the model.
 
 import {Camera, CameraTrouble, openPhoto} from './camera.js';
+import {Capture} from './capture.js';
 import {ACTS, next, START, targetOf} from './game.js';
 import {missingFeature, Reader} from './reader.js';
-import {draw, RUN, scoreBurst, scorePicture} from './scoring.js';
+import {draw, scoreBurst, scorePicture} from './scoring.js';
 import {switchSound, tick} from './sound.js';
 import {mirror} from './views/mirror.js';
 import {broken, loading, menu, welcome} from './views/opening.js';
@@ -23,8 +24,6 @@ import {asking, countdown, looking, missed, paused, ready, trouble} from './view
 const VIEWS = {welcome, loading, broken, menu, asking, trouble, ready, countdown, looking, missed, paused, result, curtain, mirror};
 const SHOW_FACE = 1800; // milliseconds
 const COUNT = 1000;
-const BURST = 1500;
-const FULL_SEARCH = 8; // frames from one search of the whole picture to the next, in the mirror
 const page = /** @type {{[key: string]: HTMLElement}} */ ({
   view: document.getElementById('view'),
   announcer: document.getElementById('announcer'),
@@ -38,6 +37,8 @@ let state = START;
 let view;
 /** @type {Reader} */
 let reader;
+/** @type {Capture} */
+let capture;
 /** @type {Record<string, string[]>} */
 let drawings;
 /** @type {WeakMap<Hit, HTMLCanvasElement>} */
@@ -195,6 +196,7 @@ async function load() {
     const root = new URL('.', document.baseURI).href;
     const faces = fetch('vendor/faces.json').then((response) => response.json());
     [theatre.model, drawings] = await Promise.all([reader.load(root), faces]);
+    capture = new Capture(theatre.camera, reader);
   } catch (error) {
     console.info('Best Actor could not load:', error);
     dispatch({type: 'failed', defect: 'loading'});
@@ -207,7 +209,7 @@ async function openCamera() {
   try {
     if (await theatre.camera.start()) dispatch({type: 'camera-on'});
   } catch (error) {
-    dispatch({type: 'camera-off', trouble: error instanceof CameraTrouble ? error.trouble : 'other'});
+    dispatch({type: 'camera-off', trouble: troubleIn(error)});
   }
 }
 
@@ -230,88 +232,42 @@ async function look(now) {
   const target = targetOf(round);
   try {
     const isBurst = round.mode === 'acts' && round.source === 'camera';
-    const shots = isBurst ? await burst(now) : [await single(round)];
+    const shots = isBurst ? await capture.burst(() => state === now) : [await single(round)];
     if (state !== now) return;
     const outcome = isBurst ? scoreBurst(shots.map((shot) => shot.faces), target) : scorePicture(shots[0].faces, target);
     if (outcome.ok) pictures.set(outcome, shots[outcome.frame].canvas);
     dispatch({type: 'seen', outcome});
   } catch (error) {
-    if (state === now) dispatch({type: 'camera-off', trouble: error instanceof CameraTrouble ? error.trouble : 'other'});
+    if (state === now) dispatch({type: 'camera-off', trouble: troubleIn(error)});
   }
 }
 
-/**
- * @param {Round} round
- * @returns {Promise<{canvas: HTMLCanvasElement, faces: Face[]}>}
- */
-async function single(round) {
-  if (round.source === 'photo') return readPhoto();
-  await theatre.camera.nextFrame();
-  const {canvas, image} = theatre.camera.shoot();
-  return {canvas, faces: await reader.read(image)};
-}
-
-/** A photo's faces; small ones are looked for only if there is no large one. */
-async function readPhoto() {
-  const {canvas, image} = /** @type {Shot} */ (theatre.pending);
-  const {width, height} = canvas;
-  let faces = await reader.read(image);
-  if (faces.length === 0) {
-    const again = /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d')).getImageData(0, 0, width, height);
-    faces = await reader.read(again, {smallFaces: true});
-  }
-  return {canvas, faces};
-}
-
-/**
- * Frames of the camera for a second and a half, and three at least.
- * @param {State} now
- */
-async function burst(now) {
-  const shots = [];
-  const end = performance.now() + BURST;
-  /** @type {import('./picture.js').Box[]} */
-  let known = [];
-  while (state === now && (performance.now() < end || shots.length < RUN)) {
-    await theatre.camera.nextFrame();
-    const {canvas, image} = theatre.camera.shoot();
-    const faces = await reader.read(image, {known, onlyKnown: known.length > 0});
-    known = faces.map((face) => face.box);
-    shots.push({canvas, faces});
-  }
-  return shots;
+/** @param {Round} round */
+function single(round) {
+  return round.source === 'photo' ? capture.photo(/** @type {Shot} */ (theatre.pending)) : capture.single();
 }
 
 /** @param {Extract<State, {name: 'mirror'}>} now */
 async function reflect(now) {
-  const canvas = document.createElement('canvas');
-  /** @type {import('./picture.js').Box[]} */
-  let known = [];
-  /** @type {number[]} */
-  let times = [];
   try {
-    for (let frame = 0; state === now; frame += 1) {
-      await theatre.camera.nextFrame();
-      const {image} = theatre.camera.shoot(canvas);
-      const faces = await reader.read(image, {known, onlyKnown: known.length > 0 && frame % FULL_SEARCH !== 0});
-      if (state !== now) return;
-      known = faces.map((face) => face.box);
-      times = [...times.slice(-20), performance.now()];
-      const rate = times.length > 1 ? (1000 * (times.length - 1)) / (times[times.length - 1] - times[0]) : null;
-      theatre.showReadings(faces, rate, null);
-    }
+    await capture.reflect(() => state === now, (faces, rate) => theatre.showReadings(faces, rate, null));
   } catch (error) {
     if (state !== now) return;
     // a hidden tab gets no frames; the mirror goes on when it is seen again
     if (document.hidden) document.addEventListener('visibilitychange', () => state === now && reflect(now), {once: true});
-    else dispatch({type: 'camera-off', trouble: error instanceof CameraTrouble ? error.trouble : 'other'});
+    else dispatch({type: 'camera-off', trouble: troubleIn(error)});
   }
 }
 
 async function readMirrorPhoto() {
   const now = state;
-  const {canvas, faces} = await readPhoto();
-  if (state.name === now.name) theatre.showReadings(faces, null, canvas);
+  const {canvas, faces} = await capture.photo(/** @type {Shot} */ (theatre.pending));
+  if (state === now) theatre.showReadings(faces, null, canvas);
+}
+
+/** @param {unknown} error */
+function troubleIn(error) {
+  return error instanceof CameraTrouble ? error.trouble : 'other';
 }
 
 /**

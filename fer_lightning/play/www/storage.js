@@ -31,21 +31,23 @@ export function keepTutorialSeen() {
 /**
  * @param {string} label
  * @param {number} score
- * @returns {boolean} whether it is the best one so far
+ * @returns {boolean} whether it beats an earlier one
  */
 export function keepClassic(label, score) {
   const {classic} = recall();
-  if (score <= (classic[label] ?? 0)) return false;
+  const best = classic[label];
+  if (best !== undefined && score <= best) return false;
   keep({classic: {...classic, [label]: score}});
-  return true;
+  return best !== undefined;
 }
 
 /**
  * @param {number} total
- * @returns {boolean} whether it is the best one so far
+ * @returns {boolean} whether it beats an earlier one
  */
 export function keepActs(total) {
-  if (total <= (recall().acts ?? 0)) return false;
+  const best = recall().acts;
+  if (best !== null && total <= best) return false;
   keep({acts: total});
-  return true;
+  return best !== null;
 }

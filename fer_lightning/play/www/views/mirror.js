@@ -25,7 +25,10 @@ export function mirror(theatre, {round, unreadable}) {
   const heading = title(isPhoto ? 'Hold up a photo' : 'Mirror, mirror');
   theatre.showReadings = (faces, framesPerSecond, picture) => {
     const {labels} = theatre.model;
-    if (picture) still.replaceChildren(picture);
+    if (picture) {
+      still.replaceChildren(picture);
+      still.style.aspectRatio = `${picture.width} / ${picture.height}`;
+    }
     const overlay = picture ? h('canvas', {className: 'overlay'}) : theatre.camera.overlay;
     if (picture) still.append(overlay);
     const size = picture ?? {width: theatre.camera.video.videoWidth, height: theatre.camera.video.videoHeight};
@@ -61,8 +64,8 @@ function drawBoxes(canvas, {width, height}, faces, labels, isMirrored) {
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, {width, height});
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d'));
   context.clearRect(0, 0, width, height);
-  const unit = Math.max(width, height) / 640;
-  context.font = `600 ${18 * unit}px system-ui, sans-serif`;
+  const unit = width / (canvas.clientWidth || width); // letters as large as the page's
+  context.font = `600 ${15 * unit}px system-ui, sans-serif`;
   context.lineWidth = 3 * unit;
   context.textBaseline = 'middle';
   faces.forEach(({box: [left, top, right, bottom], probabilities}, index) => {

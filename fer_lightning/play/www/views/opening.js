@@ -1,6 +1,6 @@
 // Before a round: welcome, loading, what keeps the game from starting, and the menu.
 
-import {bars, button, h, stage, title} from '../elements.js';
+import {bars, button, closedStage, coverStage, h, stage, title} from '../elements.js';
 import {points} from '../scoring.js';
 import {recall} from '../storage.js';
 import {adjective, DEFECTS, MODES} from '../words.js';
@@ -24,11 +24,11 @@ export function welcome({dispatch}) {
   const element = h(
     'section',
     {className: 'welcome'},
-    h('div', {className: 'stage wide'}, h('img', {src: 'vendor/cover.svg', alt: 'Three drawn faces: afraid, happy and surprised', width: 480, height: 160})),
+    coverStage(),
     title('Best Actor'),
     h('p', {className: 'lead'}, 'A face appears. Make the same one, and a small neural network scores your performance.'),
     start,
-    h('p', {className: 'soft'}, 'It plays in this tab only: no picture is sent or kept. Starting loads about 7 MB, once.'),
+    h('p', {className: 'soft'}, 'It plays in this tab only: no picture is sent or kept. Starting loads about 7\u00a0MB, once.'),
   );
   return {element, focus: start};
 }
@@ -37,12 +37,14 @@ export function welcome({dispatch}) {
 export function loading() {
   const bar = h('progress', {max: 1, value: 0, 'aria-label': 'Loading'});
   const text = h('p', {className: 'soft'}, 'Fetching the model…');
-  const element = h('section', {className: 'narrow'}, title('Setting the stage'), bar, text);
+  const curtain = coverStage();
+  const element = h('section', {className: 'welcome'}, curtain, title('Setting the stage'), bar, text);
   return {
     element,
     says: 'Loading',
     update({progress}) {
       bar.value = progress;
+      curtain.style.setProperty('--curtain', `${24 - 11 * progress}%`);
       text.textContent =
         progress < 1 ? `Fetching the model… ${Math.floor(100 * progress)} %` : 'Checking the model on drawn faces…';
     },
@@ -58,7 +60,7 @@ export function broken({dispatch}, {defect}) {
   const words = DEFECTS[defect];
   const retry = button(words.action, () => dispatch({type: 'start'}));
   return {
-    element: h('section', {className: 'narrow'}, title(words.title), h('p', {className: 'lead'}, words.text), retry),
+    element: h('section', {className: 'narrow'}, closedStage(), title(words.title), h('p', {className: 'lead'}, words.text), retry),
     focus: retry,
     says: `${words.title} ${words.text}`,
   };

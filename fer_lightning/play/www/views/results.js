@@ -90,7 +90,7 @@ export function curtain(theatre, {round}) {
       h('div', {className: 'heading'}, h('p', {className: 'act'}, 'Five acts'), title('Curtain call')),
       h('p', {className: 'score'}, h('strong', {}, points(total)), h('span', {className: 'soft'}, ` of ${100 * acts.length}`)),
       h('p', {className: 'lead'}, `Your best act: ${names[best]}, ${points(acts[best].score)}.${isRecord ? ' A new record!' : ''}`),
-      h('div', {className: 'strip'}, canvas),
+      h('div', {className: 'strip', tabIndex: 0, role: 'group', 'aria-label': 'Your strip'}, canvas),
       h(
         'div',
         {className: 'actions'},

@@ -1,7 +1,7 @@
 // A round until its picture: the camera's question and its troubles, ready, countdown, looking, a miss, a pause.
 
 import {targetOf} from '../game.js';
-import {button, h, photoField, stage, title} from '../elements.js';
+import {button, closedStage, h, photoField, stage, title} from '../elements.js';
 import {keepTutorialSeen, recall} from '../storage.js';
 import {adjective, MISSES, TROUBLES, TUTORIAL} from '../words.js';
 
@@ -21,7 +21,7 @@ export function asking({camera, dispatch}) {
       'section',
       {className: 'narrow'},
       title('May I see you?'),
-      h('p', {className: 'lead'}, 'Your browser asks for the camera. Its pictures are read in this tab and go nowhere.'),
+      h('p', {className: 'lead'}, 'Your browser asks for the camera, near the address bar. The pictures stay in this tab.'),
       camera.preview,
       photos,
     ),
@@ -34,14 +34,15 @@ export function asking({camera, dispatch}) {
  * @param {Extract<State, {name: 'trouble'}>} state
  * @returns {View}
  */
-export function trouble({dispatch}, state) {
+export function trouble({dispatch, drawn}, state) {
   const words = TROUBLES[state.trouble];
   const retry = button('Try again', () => dispatch({type: 'go'}));
   const photos = button('Use photos instead', () => dispatch({type: 'use-photos'}), 'secondary');
   return {
     element: h(
       'section',
-      {className: 'narrow'},
+      {className: 'narrow small-stage'},
+      stage(drawn('surprise', 1), 'surprise'),
       title(words.title),
       h('p', {className: 'lead'}, words.text),
       h('div', {className: 'actions'}, retry, photos),
@@ -68,7 +69,7 @@ export function ready(theatre, {round, unreadable}) {
     element: h(
       'section',
       {},
-      heading(theatre, round),
+      heading(theatre, round, h('p', {className: 'lead'}, isPhoto ? 'Show me a photo of it.' : 'Take your time.')),
       h('div', {className: 'pair'}, drawn(theatre, round), isPhoto ? field : theatre.camera.preview),
       h(
         'div',
@@ -96,11 +97,10 @@ export function ready(theatre, {round, unreadable}) {
 export function countdown(theatre, {round}) {
   const number = h('span', {className: 'count'});
   const badge = h('div', {className: 'badge'}, number);
-  const hint = h('p', {className: 'soft'});
-  const top = heading(theatre, round);
+  const hint = h('p', {className: 'lead'});
   /** @type {View} */
   const view = {
-    element: h('section', {}, top, pair(theatre, round, badge), hint),
+    element: h('section', {}, heading(theatre, round, hint), pair(theatre, round, badge)),
     says: `${place(round)}Look ${adjective(theatre.model.labels[targetOf(round)])}.`,
     update({count}) {
       badge.hidden = count > 3;
@@ -126,8 +126,8 @@ export function countdown(theatre, {round}) {
 export function looking(theatre, {round}) {
   const isBurst = round.mode === 'acts' && round.source === 'camera';
   const badge = h('div', {className: isBurst ? 'badge burst' : 'badge flash'}, h('span', {className: 'count'}, '●'));
-  const hint = h('p', {className: 'soft'}, isBurst ? 'Hold it…' : 'One moment…');
-  return {element: h('section', {}, heading(theatre, round), pair(theatre, round, badge), hint), says: 'Hold it.'};
+  const hint = h('p', {className: 'lead'}, round.source === 'camera' ? 'Hold it!' : 'One moment…');
+  return {element: h('section', {}, heading(theatre, round, hint), pair(theatre, round, badge)), says: 'Hold it.'};
 }
 
 /**
@@ -165,6 +165,7 @@ export function paused({dispatch}) {
     element: h(
       'section',
       {className: 'narrow'},
+      closedStage(),
       title('The play is paused.'),
       h('p', {className: 'lead'}, 'You looked at something else. This act starts again when you are back.'),
       go,
@@ -177,10 +178,12 @@ export function paused({dispatch}) {
 /**
  * @param {Theatre} theatre
  * @param {Round} round
+ * @param {HTMLElement} hint
  */
-function heading({model}, round) {
-  const act = h('p', {className: 'act'}, round.mode === 'acts' ? `Act ${round.hits.length + 1} of ${round.targets.length}` : 'Classic');
-  return h('div', {className: 'heading'}, act, title(`Look ${adjective(model.labels[targetOf(round)])}`));
+function heading({model}, round, hint) {
+  const act = round.mode === 'acts' ? `Act ${round.hits.length + 1} of ${round.targets.length}` : 'Classic';
+  const asked = title(`Look ${adjective(model.labels[targetOf(round)])}`);
+  return h('div', {className: 'heading'}, h('p', {className: 'act'}, act), asked, hint);
 }
 
 /** @param {Round} round */
