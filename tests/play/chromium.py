@@ -134,9 +134,8 @@ class Page:
 
     def click(self, text: str) -> None:
         """Click the button or label that shows ``text``."""
-        script = (
-            f"[...document.querySelectorAll('button, label')].find((e) => e.innerText.includes({json.dumps(text)}))"
-        )
+        found = f"(element) => element.innerText.includes({json.dumps(text)})"
+        script = f"[...document.querySelectorAll('button, label')].find({found})"
         assert self.evaluate(f"Boolean({script})"), f"no button {text!r} in {self.state()}: {self.text()}"
         self.evaluate(f"{script}.click()")
 
@@ -164,12 +163,9 @@ class Page:
 
     def requests(self) -> list[str]:
         """The URLs of all requests so far, blobs left out."""
-        sent = (each for each in self.browser.events(self._session) if each["method"] == "Network.requestWillBeSent")
-        return [
-            each["params"]["request"]["url"]
-            for each in sent
-            if not each["params"]["request"]["url"].startswith("blob:")
-        ]
+        events = self.browser.events(self._session)
+        sent = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
+        return [url for url in sent if not url.startswith("blob:")]
 
     def violations(self) -> list[str]:
         """What the content policy blocked."""

@@ -60,20 +60,21 @@ export function closedStage() {
 }
 
 /**
- * Seven bars. The asked one is bold and says so, besides its colour.
+ * Seven bars. One of them stands out: it is bold and says why, besides its colour.
  * @param {string[]} labels
  * @param {ArrayLike<number>} probabilities
- * @param {number} [asked]
+ * @param {number} chosen
+ * @param {string} why
  */
-export function bars(labels, probabilities, asked) {
+export function bars(labels, probabilities, chosen, why) {
   const rows = labels.map((label, index) => {
     const fill = h('span', {className: 'fill'});
     fill.style.inlineSize = `${100 * probabilities[index]}%`;
-    const isAsked = index === asked;
+    const isChosen = index === chosen;
     return h(
       'li',
-      {className: isAsked ? 'asked' : ''},
-      h('span', {className: 'name'}, adjective(label), isAsked && h('span', {className: 'unseen'}, ' (asked)')),
+      {className: isChosen ? 'chosen' : ''},
+      h('span', {className: 'name'}, adjective(label), isChosen && h('span', {className: 'unseen'}, ` (${why})`)),
       h('span', {className: 'track', 'aria-hidden': 'true'}, fill),
       h('span', {className: 'value'}, (100 * probabilities[index]).toFixed(1)),
     );

@@ -118,7 +118,7 @@ export function readings(labels, faces) {
       'article',
       {className: 'reading'},
       h('h2', {}, faces.length > 1 ? `Face ${index + 1}` : 'Your face'),
-      bars(labels, face.probabilities, face.probabilities.indexOf(Math.max(...face.probabilities))),
+      bars(labels, face.probabilities, face.probabilities.indexOf(Math.max(...face.probabilities)), 'strongest'),
     ),
   );
 }

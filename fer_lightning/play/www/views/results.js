@@ -49,7 +49,7 @@ export function result(theatre, {round}) {
           h('p', {className: 'score'}, h('strong', {}, points(hit.score)), h('span', {className: 'soft'}, ` of 100, ${adjective(label)}`)),
           fair && h('p', {className: 'fair'}, fair),
           ...notes.map((note) => note && h('p', {className: 'note'}, note)),
-          bars(theatre.model.labels, hit.face.probabilities, target),
+          bars(theatre.model.labels, hit.face.probabilities, target, 'asked'),
         ),
       ),
       h('div', {className: 'actions'}, forward),
