@@ -16,13 +16,7 @@ _SIDE = 200
 _MARGIN = 20
 _COVER = (("fear", 2), ("happy", 7), ("surprise", 12))  # expressions and people, from left to right
 # grey values -> red, green, blue
-_COLOURS = (
-    (0, (33, 21, 38)),
-    (60, (92, 46, 51)),
-    (120, (176, 103, 77)),
-    (190, (238, 188, 150)),
-    (250, (255, 246, 234)),
-)
+_COLOURS = {0: (33, 21, 38), 60: (92, 46, 51), 120: (176, 103, 77), 190: (238, 188, 150), 250: (255, 246, 234)}
 
 
 def draw_faces() -> dict[str, list[str]]:
@@ -91,6 +85,6 @@ def _curve(points: Sequence[Point]) -> str:
 
 
 def _colour(shade: float) -> str:
-    values, colours = zip(*_COLOURS, strict=True)
-    channels = (np.interp(shade, values, [colour[index] for colour in colours]) for index in range(3))
+    shades, colours = list(_COLOURS), np.array(list(_COLOURS.values()), np.float64)
+    channels = (np.interp(shade, shades, colours[:, index]) for index in range(3))
     return "#" + "".join(f"{round(float(channel)):02x}" for channel in channels)
