@@ -128,3 +128,9 @@ def test_readings_agree_from_end_to_end(node, tmp_path):
     assert max(boxes) <= 1
     assert np.median(differences) <= 0.005
     assert np.mean(np.array(differences) <= 0.02) >= 0.98
+
+
+def test_the_bundle_says_how_faces_are_framed():
+    framing = json.loads((shipped_bundle() / "model.json").read_text())["preprocessing"]["framing"]
+    assert (framing["side_in_boxes"], framing["shift_down_in_sides"]) == (faces.CROP_SIDE, faces.CROP_DOWN)
+    assert framing["in_words"] in (shipped_bundle() / "README.md").read_text()

@@ -64,7 +64,7 @@ function safeBox(picture, width, height, box) {
  * @returns {Picture}
  */
 export function reduce(picture, factorX, factorY, box) {
-  const {channels} = picture;
+  const {channels, data} = picture;
   const row = picture.width * channels;
   const reduced = blank(Math.ceil((box[2] - box[0]) / factorX), Math.ceil((box[3] - box[1]) / factorY), channels);
   for (let y = 0, to = 0; y < reduced.height; y += 1) {
@@ -75,14 +75,18 @@ export function reduce(picture, factorX, factorY, box) {
       const right = Math.min(left + factorX, box[2]);
       const count = (right - left) * (bottom - top);
       const multiplier = Math.floor(Math.fround(2 ** 32 / Math.fround(256 * count)));
-      for (let channel = 0; channel < channels; channel += 1, to += 1) {
-        let sum = count >> 1;
-        for (let v = top; v < bottom; v += 1) {
-          const end = v * row + right * channels;
-          for (let from = v * row + left * channels + channel; from < end; from += channels) sum += picture.data[from];
+      const sums = channels === 1 ? [count >> 1] : [count >> 1, count >> 1, count >> 1];
+      for (let v = top; v < bottom; v += 1) {
+        const end = v * row + right * channels;
+        for (let from = v * row + left * channels; from < end; from += channels) {
+          sums[0] += data[from];
+          if (channels === 3) {
+            sums[1] += data[from + 1];
+            sums[2] += data[from + 2];
+          }
         }
-        reduced.data[to] = Math.floor((sum * multiplier) / 2 ** 24);
       }
+      for (const sum of sums) reduced.data[to++] = Math.floor((sum * multiplier) / 2 ** 24);
     }
   }
   return reduced;
@@ -162,11 +166,22 @@ function resampleRows(picture, width, first, last, columns) {
   const result = blank(width, last - first, channels);
   for (let y = first, to = 0; y < last; y += 1) {
     for (const {start, values} of columns) {
-      const at = (y * picture.width + start) * channels;
-      for (let channel = 0; channel < channels; channel += 1, to += 1) {
+      let from = (y * picture.width + start) * channels;
+      if (channels === 1) {
         let sum = HALF;
-        for (let x = 0, from = at + channel; x < values.length; x += 1, from += channels) sum += data[from] * values[x];
-        result.data[to] = Math.min(sum >> PRECISION_BITS, 255);
+        for (let x = 0; x < values.length; x += 1, from += 1) sum += data[from] * values[x];
+        result.data[to++] = Math.min(sum >> PRECISION_BITS, 255);
+      } else {
+        let [red, green, blue] = [HALF, HALF, HALF];
+        for (let x = 0; x < values.length; x += 1, from += 3) {
+          const weight = values[x];
+          red += data[from] * weight;
+          green += data[from + 1] * weight;
+          blue += data[from + 2] * weight;
+        }
+        result.data[to++] = Math.min(red >> PRECISION_BITS, 255);
+        result.data[to++] = Math.min(green >> PRECISION_BITS, 255);
+        result.data[to++] = Math.min(blue >> PRECISION_BITS, 255);
       }
     }
   }

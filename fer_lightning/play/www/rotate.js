@@ -43,28 +43,18 @@ export function rotate(square, degrees) {
 function bicubic({width: size, data}, x, y) {
   const column = Math.floor(x);
   const row = Math.floor(y);
-  const columns = [-1, 0, 1, 2].map((offset) => Math.min(Math.max(column + offset, 0), size - 1));
-  /** @type {number[]} */
-  const lines = [];
-  for (let offset = -1; offset <= 2; offset += 1) {
-    const line = row + offset;
-    if (offset > -1 && (line < 0 || line >= size)) {
-      lines.push(lines[lines.length - 1]);
-      continue;
-    }
-    const start = Math.min(Math.max(line, 0), size - 1) * size;
-    lines.push(
-      cubic(
-        data[start + columns[0]],
-        data[start + columns[1]],
-        data[start + columns[2]],
-        data[start + columns[3]],
-        x - column,
-      ),
-    );
-  }
-  const value = cubic(lines[0], lines[1], lines[2], lines[3], y - row);
-  return Math.trunc(Math.min(Math.max(value, 0), 255));
+  const last = size - 1;
+  const c0 = Math.max(column - 1, 0);
+  const c1 = Math.max(column, 0);
+  const c2 = Math.min(column + 1, last);
+  const c3 = Math.min(column + 2, last);
+  const dx = x - column;
+  const line = (/** @type {number} */ at) => cubic(data[at + c0], data[at + c1], data[at + c2], data[at + c3], dx);
+  const v1 = line(Math.max(row - 1, 0) * size);
+  const v2 = row >= 0 ? line(row * size) : v1;
+  const v3 = row + 1 <= last ? line((row + 1) * size) : v2;
+  const v4 = row + 2 <= last ? line((row + 2) * size) : v3;
+  return Math.trunc(Math.min(Math.max(cubic(v1, v2, v3, v4, y - row), 0), 255));
 }
 
 /**
