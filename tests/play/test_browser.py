@@ -362,6 +362,28 @@ class TestTroubles:
             running.shutdown()
 
 
+class TestRuntime:
+    def test_a_browser_without_relaxed_simd_takes_the_other_build(self, bare, server, tmp_path):
+        refuse = (
+            "{const make = WebAssembly.instantiate; WebAssembly.instantiate = async (source, ...more) => {"
+            "if (source.byteLength < 200) throw new Error('relaxed SIMD'); return make(source, ...more) }}\n"
+        )
+        worker = server.site["vendor/worker.js"]
+        (tmp_path / "worker.js").write_bytes(refuse.encode() + worker.content())
+        server.site["vendor/worker.js"] = site.Resource(tmp_path / "worker.js", worker.content_type, False)
+        page = opened(bare, server.url)
+        assert "vendor/litert/litert_wasm_compat_internal.wasm" in server.site.asked
+        assert "vendor/litert/litert_wasm_internal.wasm" not in server.site.asked
+        assert "7 drawn faces checked" in page.text()
+        page.click("Use photos")
+        page.click("Classic")
+        page.wait_for("ready")
+        smiling().save(tmp_path / "me.png")
+        page.choose_file(tmp_path / "me.png")
+        page.wait_for("result")
+        assert score(page) > 50
+
+
 class TestPrivacy:
     def test_nothing_is_requested_after_loading(self, happy, server):
         page = opened(happy, server.url)
