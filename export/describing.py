@@ -24,7 +24,7 @@ from fer_lightning.preprocessing import GREY_WEIGHTS, IMAGE_SIZE, MAX_PIXEL, PIX
 _RED, _GREEN, _BLUE = GREY_WEIGHTS
 _FRAMING = (
     "Find the face with BlazeFace for short range and turn the picture until the eyes are level. Crop a square whose "
-    f"side is {CROP_SIDE} times the side of the detector's box and whose centre lies {abs(CROP_DOWN)} of that side "
+    f"side is {CROP_SIDE} times the side of the detector's box. Its centre lies {abs(CROP_DOWN)} of the square's side "
     "above the box's centre, towards the forehead. Repeat the picture's border beyond its edge."
 )
 PREPROCESSING = {
