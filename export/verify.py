@@ -29,9 +29,9 @@ with explaining_missing_packages():
         read_manifest,
         require_loadable,
     )
+    from fer_lightning.utils.checksums import fingerprint
 
     from .bundle import atomic_dir
-    from .bundle.fingerprints import fingerprint
     from .check.golden import read_golden
     from .check.runtimes import LITERT, MODULES, TENSORFLOW, is_installed, load
 

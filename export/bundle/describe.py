@@ -15,20 +15,34 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from fer_lightning.constants import GREY_WEIGHTS, IMAGE_SIZE, LABELS, MAX_PIXEL, PIXELS
+from fer_lightning.inference.face_detection import CROP_DOWN, CROP_SIDE
 from fer_lightning.inference.tflite_model import MODEL_FILE
 
 from ..check.runtimes import CORE_ML, LITERT, ONNX_RUNTIME, TENSORFLOW
 from ..graph.prepare import example
 
 _RED, _GREEN, _BLUE = GREY_WEIGHTS
+_FRAMING = (
+    "Find the face with BlazeFace for short range and turn the picture until the eyes are level. Crop a square whose "
+    f"side is {CROP_SIDE} times the side of the detector's box. Its centre lies {abs(CROP_DOWN)} of the square's side "
+    "above the box's centre, towards the forehead. Repeat the picture's border beyond its edge."
+)
 PREPROCESSING = {
     "of": MODEL_FILE,  # each file says itself what it is fed
     "in_words": (
-        f"Crop the face's centre square, resize it to {IMAGE_SIZE}x{IMAGE_SIZE} with smoothing, make it grey "
-        f"({_RED} R + {_GREEN} G + {_BLUE} B), divide by {MAX_PIXEL}, and write the {PIXELS:,} values row by row, "
-        "top left first."
+        f"{_FRAMING} Of a picture that is a face already, take the centre square instead. Resize the square to "
+        f"{IMAGE_SIZE}x{IMAGE_SIZE} with smoothing, make it grey ({_RED} R + {_GREEN} G + {_BLUE} B), divide by "
+        f"{MAX_PIXEL}, and write the {PIXELS:,} values row by row, top left first."
     ),
-    "crop": "centre square",
+    "framing": {
+        "in_words": _FRAMING,
+        "detector": "BlazeFace for short range",
+        "eyes": "level",
+        "side_in_boxes": CROP_SIDE,
+        "shift_down_in_sides": CROP_DOWN,
+        "beyond_the_picture": "border repeated",
+    },
+    "crop": "as framed; the centre square of a picture that is a face already",
     "size": [IMAGE_SIZE, IMAGE_SIZE],
     "resize": "bilinear, antialiased",
     "grey_weights": {"red": _RED, "green": _GREEN, "blue": _BLUE},

@@ -9,11 +9,11 @@ from typing import Any
 from torch import nn
 
 from fer_lightning.constants import LABELS
+from fer_lightning.utils.checksums import fingerprint, sha256
 
 from ..convert.formats import Format
 from ..graph.prepare import taking_rgb
 from . import atomic_dir, describe
-from .fingerprints import fingerprint, sha256
 from .report import Row
 
 _ABOUT_THE_MACHINE = {"dir"}  # of the data: where they lie is nobody's business

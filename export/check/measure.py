@@ -7,7 +7,8 @@ from pathlib import Path
 from rich.progress import track
 from torch import nn
 
-from ..bundle.fingerprints import size
+from fer_lightning.utils.checksums import size
+
 from ..bundle.report import Row
 from ..convert.formats import Format
 from ..convert.keras import to_notebook_tflite

@@ -8,6 +8,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -79,7 +80,7 @@ def draw_sample(train: int, val: int, test: int, seed: int) -> Faces:
 def draw_face(label: str, rng: np.random.Generator) -> np.ndarray:
     """One face, uint8 [48, 48], with the expression ``label`` and everything else drawn from ``rng``."""
     image = Image.new("L", (_SIDE, _SIDE), int(rng.uniform(10, 245)))
-    _Face(image, rng).draw(_varied(EXPRESSIONS[label], rng))
+    Person(_Raster(image), _SIDE, rng).draw(_varied(EXPRESSIONS[label], rng))
     return _photographed(np.asarray(image.reduce(_SCALE), np.float64), rng)
 
 
@@ -95,15 +96,42 @@ def _varied(expression: Expression, rng: np.random.Generator) -> Expression:
     return Expression(**values)
 
 
-class _Face:
-    """Draws the parts of one person's face, whose shape, pose and colours are drawn once."""
+class Canvas(Protocol):
+    """What a face is drawn on; shades are grey values, about 0..255, and lengths are in the canvas's units."""
 
-    def __init__(self, image: Image.Image, rng: np.random.Generator) -> None:
+    def polygon(self, points: Sequence[Point], shade: float) -> None: ...
+
+    def line(self, points: Sequence[Point], shade: float, width: float) -> None: ...
+
+
+class _Raster:
+    """Draws on a Pillow image of mode L."""
+
+    def __init__(self, image: Image.Image) -> None:
         self._draw = ImageDraw.Draw(image)
+
+    def polygon(self, points: Sequence[Point], shade: float) -> None:
+        self._draw.polygon(list(points), fill=_grey(shade))
+
+    def line(self, points: Sequence[Point], shade: float, width: float) -> None:
+        self._draw.line(list(points), fill=_grey(shade), width=max(1, round(width)), joint="curve")
+
+
+class Person:
+    """Draws the parts of one person's face, whose shape, pose and colours are drawn once.
+
+    Args:
+        canvas: what to draw on.
+        side: of the canvas.
+        rng: what the person is drawn from; the same state draws the same person.
+    """
+
+    def __init__(self, canvas: Canvas, side: float, rng: np.random.Generator) -> None:
+        self._canvas = canvas
         self._rng = rng
         self._angle = rng.normal(0, math.radians(6))
-        self._size = _SIDE / 2 * rng.uniform(0.82, 1.05)
-        self._centre = _SIDE / 2 + rng.normal(0, _SIDE * 0.025, size=2)
+        self._size = side / 2 * rng.uniform(0.82, 1.05)
+        self._centre = side / 2 + rng.normal(0, side * 0.025, size=2)
         self._turn = rng.normal(0, 0.06)  # the features move sideways as the head turns
         self._skin = rng.uniform(100, 215)
         self._dark = self._skin * rng.uniform(0.15, 0.45)
@@ -112,6 +140,7 @@ class _Face:
         self._mouth_height = rng.uniform(0.42, 0.52)
 
     def draw(self, expression: Expression) -> None:
+        """Draw the whole face; once, as the hair is drawn from ``rng`` too."""
         self._head()
         for side in (-1, 1):
             self._eye(side, expression)
@@ -130,12 +159,10 @@ class _Face:
         ]
 
     def _polygon(self, points: Sequence[Point], shade: float) -> None:
-        self._draw.polygon(self._to_pixels(points), fill=_grey(shade))
+        self._canvas.polygon(self._to_pixels(points), shade)
 
     def _line(self, points: Sequence[Point], shade: float, width: float) -> None:
-        self._draw.line(
-            self._to_pixels(points), fill=_grey(shade), width=max(1, round(width * self._size)), joint="curve"
-        )
+        self._canvas.line(self._to_pixels(points), shade, width * self._size)
 
     def _head(self) -> None:
         hair = self._rng.uniform(15, 200)

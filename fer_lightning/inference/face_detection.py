@@ -34,8 +34,8 @@ _FINEST, _COARSE = 8, 2  # the longer side of the picture, in the smallest parts
 
 # FER2013's pictures against BlazeFace's boxes in them, the medians: side in boxes, and how far the picture's
 # centre lies below the box's, in sides (python -m benchmarks.framing DIR)
-_CROP_SIDE = 1.19
-_CROP_DOWN = -0.07
+CROP_SIDE = 1.19
+CROP_DOWN = -0.07
 
 
 @dataclass(frozen=True)
@@ -190,11 +190,11 @@ def crop_face(picture: Image.Image, face: Detection) -> np.ndarray:
         size = (max(1, round(picture.width / shrink)), max(1, round(picture.height / shrink)))
         return crop_face(picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=3.0), face.scaled(1 / shrink))
     centre_x, centre_y = (face.left + face.right) / 2, (face.top + face.bottom) / 2
-    side = _CROP_SIDE * (face.right - face.left + face.bottom - face.top) / 2
+    side = CROP_SIDE * (face.right - face.left + face.bottom - face.top) / 2
     angle = math.radians(face.tilt)
     # down the face, which is not down the picture where it is tilted
-    centre_x -= math.sin(angle) * _CROP_DOWN * side
-    centre_y += math.cos(angle) * _CROP_DOWN * side
+    centre_x -= math.sin(angle) * CROP_DOWN * side
+    centre_y += math.cos(angle) * CROP_DOWN * side
     reach = math.ceil(side * 0.75) + 2  # of a square that holds the crop at any angle
     square = _bordered_square(picture.convert("L"), round(centre_x), round(centre_y), reach)
     upright = square.rotate(face.tilt, Image.Resampling.BICUBIC)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
 
 from fer_lightning.constants import IMAGE_SIZE, LABELS, MAX_PIXEL, NUM_CLASSES
 from fer_lightning.errors import FerError
@@ -127,6 +126,10 @@ class TFLiteModel:
     """
 
     def __init__(self, path: Path, threads: int | None = None) -> None:
+        try:
+            from ai_edge_litert.interpreter import Interpreter
+        except ModuleNotFoundError:
+            raise FerError("running a model needs ai-edge-litert: pip install 'fer_lightning[predict]'") from None
         if not path.is_file():
             raise FerError(f"there is no model {path}")
         self._path = path

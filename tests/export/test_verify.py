@@ -4,10 +4,10 @@ import subprocess
 import sys
 
 import pytest
-from fer_lightning.export.bundle.fingerprints import fingerprint
 from fer_lightning.export.verify import verify
 
 from fer_lightning.errors import FerError
+from fer_lightning.utils.checksums import fingerprint
 from tests.helpers import assert_one_sentence, run_command
 
 

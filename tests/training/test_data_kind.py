@@ -13,7 +13,7 @@ def test_a_network_trained_on_folders_is_evaluated_on_folders(compose):
 
 def test_former_names_are_known(compose):
     cfg = compose("evaluate", "ckpt=x", "data.dir=faces")
-    adopt_split(cfg, {"data": {"_target_": "fer_lightning.datamodule.FolderDataModule"}}, ["data.dir=faces"])
+    adopt_split(cfg, {"data": {"_target_": "fer_lightning.data.datamodule.FolderDataModule"}}, ["data.dir=faces"])
     assert cfg.data._target_ == FOLDER["_target_"]
 
 

@@ -1,0 +1,54 @@
+"""fer-play: play Best Actor in a browser on this machine."""
+
+import argparse
+import webbrowser
+from pathlib import Path
+
+from fer_lightning.errors import FerError, exit_on_user_error
+from fer_lightning.inference.tflite_model import shipped_bundle
+from fer_lightning.play import site
+from fer_lightning.play.server import PlayServer
+
+PORT = 8743  # always the same: the browser keeps best scores by address and port
+_HIGHEST_PORT = 65535
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="fer-play",
+        description=(
+            "Serves the game Best Actor on 127.0.0.1 and opens it in a browser: it shows an expression, you mimic it, "
+            "the model scores your face. Pictures stay in the browser."
+        ),
+    )
+    parser.add_argument("--port", type=int, default=PORT, metavar="N", help="of 127.0.0.1; 0 is any (%(default)s)")
+    parser.add_argument("--no-open", dest="open", action="store_false", help="do not open a browser")
+    parser.add_argument("--model", type=Path, metavar="BUNDLE", help="an exported bundle (default: the shipped one)")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="write the game as static files for any https host, and exit"
+    )
+    arguments = parser.parse_args()
+    with exit_on_user_error():
+        if not 0 <= arguments.port <= _HIGHEST_PORT:
+            raise FerError(f"--port must be an integer from 0 to {_HIGHEST_PORT}, got {arguments.port}")
+        pages = site.collect(shipped_bundle() if arguments.model is None else arguments.model)
+        if arguments.out is not None:
+            site.write(pages, arguments.out)
+            print(f"the game: {arguments.out}; phones need it served over https")
+            return
+        _serve(PlayServer(pages, arguments.port), open_browser=arguments.open)
+
+
+def _serve(server: PlayServer, *, open_browser: bool) -> None:
+    with server:
+        print(f"Best Actor: {server.url} (Ctrl-C ends it)", flush=True)
+        if open_browser:
+            webbrowser.open(server.url)
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            print()
+
+
+if __name__ == "__main__":
+    main()

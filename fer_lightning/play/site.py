@@ -1,0 +1,117 @@
+"""The files that make up the game's site: the pages, the generated parts and a bundle. Standard library only."""
+
+import gzip
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from fer_lightning.errors import FerError
+from fer_lightning.inference.tflite_model import (
+    GOLDEN_FILE,
+    LABELS_FILE,
+    MANIFEST_FILE,
+    MODEL_FILE,
+    read_json,
+    read_manifest,
+)
+
+SCORE_TABLE_FILE = "score_table.json"
+INDEX = "index.html"
+_WWW = Path(__file__).parent / "www"
+_VENDOR = "vendor/VENDOR.json"
+_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".svg": "image/svg+xml",
+    ".tflite": "application/octet-stream",
+    ".txt": "text/plain; charset=utf-8",
+    ".wasm": "application/wasm",
+}
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One file of the site.
+
+    Attributes:
+        path: where its content lies.
+        content_type: as HTTP names it.
+        is_packed: whether the file on disk is compressed with gzip.
+    """
+
+    path: Path
+    content_type: str
+    is_packed: bool
+
+    @cache  # noqa: B019, a site's few resources live as long as the process
+    def packed(self) -> bytes:
+        """The content, compressed with gzip."""
+        content = self.path.read_bytes()
+        return content if self.is_packed else gzip.compress(content, 6, mtime=0)
+
+    def content(self) -> bytes:
+        return gzip.decompress(self.path.read_bytes()) if self.is_packed else self.path.read_bytes()
+
+
+def collect(bundle: Path) -> dict[str, Resource]:
+    """Name every file of the site.
+
+    Args:
+        bundle: an exported bundle, whose model the game plays with.
+
+    Returns:
+        Resources by their path below the site's root, such as ``vendor/worker.js``.
+
+    Raises:
+        FerError: the folder is not a bundle, or the generated files are missing.
+    """
+    if not (_WWW / _VENDOR).is_file():
+        raise FerError("this copy of fer_lightning lacks the game's generated files: python tools/vendor_www.py")
+    names = [MODEL_FILE, LABELS_FILE, MANIFEST_FILE, GOLDEN_FILE]
+    if SCORE_TABLE_FILE in read_manifest(bundle)["documents"]:
+        names.append(SCORE_TABLE_FILE)
+    for name in names:
+        if not (bundle / name).is_file():
+            raise FerError(f"{bundle} is not a complete bundle: it has no {name}")
+    read_json(bundle / GOLDEN_FILE)
+    pages = {path.relative_to(_WWW).as_posix(): path for path in sorted(_WWW.rglob("*")) if path.is_file()}
+    model = {f"model/{name}": bundle / name for name in names}
+    return dict(_resource(name, path) for name, path in (pages | model).items())
+
+
+def _resource(name: str, path: Path) -> tuple[str, Resource]:
+    is_packed = path.suffix == ".gz"
+    name = name.removesuffix(".gz") if is_packed else name
+    return name, Resource(path, _TYPES[Path(name).suffix], is_packed)
+
+
+def write(site: Mapping[str, Resource], out: Path) -> None:
+    """Write the site as static files, whole or not at all.
+
+    Args:
+        out: a folder that does not exist, is empty, or holds an earlier site, which is replaced.
+
+    Raises:
+        FerError: ``out`` is a file, or holds files that are not the site's.
+    """
+    out = out.resolve()
+    if out.exists() and not out.is_dir():
+        raise FerError(f"--out {out} is a file; name a folder")
+    found = {path.relative_to(out).as_posix() for path in out.rglob("*") if not path.is_dir()}
+    foreign = found - {*site, f"model/{SCORE_TABLE_FILE}"}
+    if foreign:
+        raise FerError(f"--out {out} holds {min(foreign)}, which is not part of the game; name another folder")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as temporary:
+        built = Path(temporary) / out.name
+        for name, resource in site.items():
+            (built / name).parent.mkdir(parents=True, exist_ok=True)
+            (built / name).write_bytes(resource.content())
+        if out.exists():
+            shutil.rmtree(out)
+        built.rename(out)

@@ -1,0 +1,89 @@
+// Pictures from the camera and from files, together with the faces that are read in them.
+
+import {RUN} from './scoring.js';
+
+/** @typedef {import('./camera.js').Shot} Shot */
+/** @typedef {import('./picture.js').Box} Box */
+/** @typedef {import('./reading.js').Face} Face */
+/** @typedef {{canvas: HTMLCanvasElement, faces: Face[]}} Read */
+
+const BURST = 1500; // milliseconds
+const FULL_SEARCH = 8; // frames from one search of the whole picture to the next, in the mirror
+const RATED = 20; // frames over which their rate is taken
+
+export class Capture {
+  /**
+   * @param {import('./camera.js').Camera} camera
+   * @param {import('./reader.js').Reader} reader
+   */
+  constructor(camera, reader) {
+    this.camera = camera;
+    this.reader = reader;
+  }
+
+  /**
+   * The camera's next picture.
+   * @returns {Promise<Read>}
+   */
+  async single() {
+    await this.camera.nextFrame();
+    const {canvas, image} = this.camera.shoot();
+    return {canvas, faces: await this.reader.read(image)};
+  }
+
+  /**
+   * A photo; small faces are looked for only if there is no large one.
+   * @param {Shot} shot
+   * @returns {Promise<Read>}
+   */
+  async photo({canvas}) {
+    const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d'));
+    const pixels = () => context.getImageData(0, 0, canvas.width, canvas.height); // reading takes them away
+    let faces = await this.reader.read(pixels());
+    if (faces.length === 0) faces = await this.reader.read(pixels(), {smallFaces: true});
+    return {canvas, faces};
+  }
+
+  /**
+   * Frames of the camera for a second and a half, and as many as a score needs.
+   * @param {() => boolean} isWanted
+   * @returns {Promise<Read[]>}
+   */
+  async burst(isWanted) {
+    const shots = [];
+    const end = performance.now() + BURST;
+    /** @type {Box[]} */
+    let known = [];
+    while (isWanted() && (performance.now() < end || shots.length < RUN)) {
+      await this.camera.nextFrame();
+      const {canvas, image} = this.camera.shoot();
+      const faces = await this.reader.read(image, {known, onlyKnown: known.length > 0});
+      known = faces.map((face) => face.box);
+      shots.push({canvas, faces});
+    }
+    return shots;
+  }
+
+  /**
+   * Reads frame after frame.
+   * @param {() => boolean} isWanted
+   * @param {(faces: Face[], framesPerSecond: number | null) => void} onFaces
+   */
+  async reflect(isWanted, onFaces) {
+    const canvas = document.createElement('canvas');
+    /** @type {Box[]} */
+    let known = [];
+    /** @type {number[]} */
+    let times = [];
+    for (let frame = 0; isWanted(); frame += 1) {
+      await this.camera.nextFrame();
+      const {image} = this.camera.shoot(canvas);
+      const faces = await this.reader.read(image, {known, onlyKnown: known.length > 0 && frame % FULL_SEARCH !== 0});
+      if (!isWanted()) return;
+      known = faces.map((face) => face.box);
+      times = [...times.slice(-RATED), performance.now()];
+      const seconds = (times[times.length - 1] - times[0]) / 1000;
+      onFaces(faces, times.length > 1 ? (times.length - 1) / seconds : null);
+    }
+  }
+}

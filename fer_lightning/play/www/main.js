@@ -1,0 +1,291 @@
+// Connects the state machine with the page, the camera and the model.
+
+import {Camera, CameraTrouble, openPhoto} from './camera.js';
+import {Capture} from './capture.js';
+import {ACTS, next, START, targetOf} from './game.js';
+import {missingFeature, Reader} from './reader.js';
+import {draw, scoreBurst, scorePicture} from './scoring.js';
+import {switchSound, tick} from './sound.js';
+import {mirror} from './views/mirror.js';
+import {broken, loading, menu, welcome} from './views/opening.js';
+import {curtain, result} from './views/results.js';
+import {asking, countdown, looking, missed, paused, ready, trouble} from './views/round.js';
+
+/** @typedef {import('./camera.js').Shot} Shot */
+/** @typedef {import('./game.js').Event} Event */
+/** @typedef {import('./game.js').Mode} Mode */
+/** @typedef {import('./game.js').Round} Round */
+/** @typedef {import('./game.js').State} State */
+/** @typedef {import('./reading.js').Face} Face */
+/** @typedef {import('./scoring.js').Hit} Hit */
+
+/** @typedef {typeof theatre} Theatre what the views may use */
+
+const VIEWS = {welcome, loading, broken, menu, asking, trouble, ready, countdown, looking, missed, paused, result, curtain, mirror};
+const SHOW_FACE = 1800; // milliseconds
+const COUNT = 1000;
+const page = /** @type {{[key: string]: HTMLElement}} */ ({
+  view: document.getElementById('view'),
+  announcer: document.getElementById('announcer'),
+  leave: document.getElementById('leave'),
+  sound: document.getElementById('sound'),
+});
+
+/** @type {State} */
+let state = START;
+/** @type {import("./views/opening.js").View | undefined} */
+let view;
+/** @type {Reader} */
+let reader;
+/** @type {Capture} */
+let capture;
+/** @type {Record<string, string[]>} */
+let drawings;
+/** @type {WeakMap<Hit, HTMLCanvasElement>} */
+const pictures = new WeakMap();
+
+const theatre = {
+  /** @type {import('./reader.js').Model} */
+  model: /** @type {any} */ (null),
+  camera: new Camera((why) => dispatch({type: 'camera-off', trouble: why})),
+  /** @type {import('./game.js').Source} */
+  source: navigator.mediaDevices ? 'camera' : 'photo',
+  /** @type {Shot | null} the photo that is being read */
+  pending: null,
+  canShare: 'canShare' in navigator && navigator.canShare({files: [new File([], 'strip.png', {type: 'image/png'})]}),
+  dispatch,
+  announce,
+  /** @param {Mode} mode */
+  choose(mode) {
+    dispatch({type: 'choose', mode, source: theatre.source, ...cast(mode)});
+  },
+  again() {
+    if ('round' in state) dispatch({type: 'again', ...cast(state.round.mode)});
+  },
+  /** @param {import('./game.js').Source} source */
+  useSource(source) {
+    theatre.source = source;
+  },
+  /**
+   * @param {string} label
+   * @param {number} person
+   */
+  drawn(label, person) {
+    const people = drawings[label];
+    return people[person % people.length];
+  },
+  /** @param {Hit} hit */
+  pictureOf(hit) {
+    return /** @type {HTMLCanvasElement} */ (pictures.get(hit));
+  },
+  /** @param {File} file */
+  async playPhoto(file) {
+    try {
+      theatre.pending = await openPhoto(file);
+    } catch {
+      dispatch({type: 'unreadable'});
+      return;
+    }
+    dispatch({type: 'photo'});
+    if (state.name === 'mirror') await readMirrorPhoto();
+  },
+  /** @type {(faces: Face[], framesPerSecond: number | null, picture: HTMLCanvasElement | null) => void} */
+  showReadings() {},
+  /** @param {HTMLCanvasElement} canvas */
+  async save(canvas) {
+    const url = URL.createObjectURL(await toBlob(canvas));
+    const link = document.createElement('a');
+    Object.assign(link, {href: url, download: 'best-actor.png'});
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(url), 1000);
+  },
+  /** @param {HTMLCanvasElement} canvas */
+  async share(canvas) {
+    const file = new File([await toBlob(canvas)], 'best-actor.png', {type: 'image/png'});
+    await navigator.share({files: [file]}).catch(() => {}); // closing the dialog is not an error
+  },
+};
+
+/**
+ * @param {Mode} mode
+ * @returns {{targets: number[], person: number}} the expressions of a new round, and who shows them
+ */
+function cast(mode) {
+  const all = theatre.model.labels.map((_, index) => index);
+  const expressive = all.filter((index) => theatre.model.labels[index] !== 'neutral');
+  const targets = mode === 'acts' ? draw(ACTS, expressive, Math.random) : draw(1, all, Math.random);
+  return {targets, person: Math.floor(Math.random() * drawings[theatre.model.labels[0]].length)};
+}
+
+/** @param {Event} event */
+function dispatch(event) {
+  const before = state;
+  state = next(state, event);
+  if (state === before) return;
+  show(before);
+  act(state, before);
+}
+
+/** @param {string} text */
+function announce(text) {
+  page.announcer.textContent = text;
+}
+
+/** @param {State} before */
+function show(before) {
+  if (before.name === state.name && view?.update) {
+    view.update(state);
+    return;
+  }
+  view = VIEWS[state.name](theatre, /** @type {any} */ (state));
+  page.view.replaceChildren(view.element);
+  page.view.dataset.state = state.name;
+  page.leave.hidden = !('round' in state);
+  page.sound.hidden = state.name === 'welcome';
+  view.update?.(state);
+  (view.focus ?? view.element.querySelector('h1'))?.focus({preventScroll: true});
+  scrollTo(0, 0);
+  if (view.says) announce(view.says);
+  // a video that moved in the page stands still in some browsers
+  if (theatre.camera.isLive && theatre.camera.preview.isConnected) theatre.camera.video.play().catch(() => {});
+}
+
+/**
+ * What a state does besides being shown.
+ * @param {State} now
+ * @param {State} before
+ */
+function act(now, before) {
+  if (now.name !== 'mirror') theatre.camera.clear();
+  switch (now.name) {
+    case 'loading':
+      if (before.name !== 'loading') load();
+      break;
+    case 'menu':
+    case 'curtain':
+      theatre.camera.stop();
+      break;
+    case 'asking':
+      openCamera();
+      break;
+    case 'ready':
+      if (now.round.source === 'photo') theatre.camera.stop();
+      break;
+    case 'countdown':
+      count(now);
+      break;
+    case 'looking':
+      look(now);
+      break;
+    case 'mirror':
+      if (now.round.source === 'photo') theatre.camera.stop();
+      else reflect(now);
+      break;
+  }
+}
+
+async function load() {
+  const defect = missingFeature();
+  if (defect !== null) {
+    dispatch({type: 'failed', defect});
+    return;
+  }
+  try {
+    reader?.close();
+    reader = new Reader((progress) => dispatch({type: 'progress', progress}));
+    const root = new URL('.', document.baseURI).href;
+    const faces = fetch('vendor/faces.json').then((response) => response.json());
+    [theatre.model, drawings] = await Promise.all([reader.load(root), faces]);
+    capture = new Capture(theatre.camera, reader);
+  } catch (error) {
+    console.info('Best Actor could not load:', error);
+    dispatch({type: 'failed', defect: 'loading'});
+    return;
+  }
+  dispatch(theatre.model.golden.agrees ? {type: 'loaded'} : {type: 'failed', defect: 'model'});
+}
+
+async function openCamera() {
+  try {
+    if (await theatre.camera.start()) dispatch({type: 'camera-on'});
+  } catch (error) {
+    dispatch({type: 'camera-off', trouble: troubleIn(error)});
+  }
+}
+
+/** @param {Extract<State, {name: 'countdown'}>} now */
+function count(now) {
+  if (!theatre.camera.isLive) {
+    dispatch({type: 'camera-off', trouble: 'ended'});
+    return;
+  }
+  if (now.count <= 3) {
+    announce(String(now.count));
+    tick(now.count === 1);
+  }
+  setTimeout(() => state === now && dispatch({type: 'tick'}), now.count > 3 ? SHOW_FACE : COUNT);
+}
+
+/** @param {Extract<State, {name: 'looking'}>} now */
+async function look(now) {
+  const {round} = now;
+  const target = targetOf(round);
+  try {
+    const isBurst = round.mode === 'acts' && round.source === 'camera';
+    const shots = isBurst ? await capture.burst(() => state === now) : [await single(round)];
+    if (state !== now) return;
+    const outcome = isBurst ? scoreBurst(shots.map((shot) => shot.faces), target) : scorePicture(shots[0].faces, target);
+    if (outcome.ok) pictures.set(outcome, shots[outcome.frame].canvas);
+    dispatch({type: 'seen', outcome});
+  } catch (error) {
+    if (state === now) dispatch({type: 'camera-off', trouble: troubleIn(error)});
+  }
+}
+
+/** @param {Round} round */
+function single(round) {
+  return round.source === 'photo' ? capture.photo(/** @type {Shot} */ (theatre.pending)) : capture.single();
+}
+
+/** @param {Extract<State, {name: 'mirror'}>} now */
+async function reflect(now) {
+  try {
+    await capture.reflect(() => state === now, (faces, rate) => theatre.showReadings(faces, rate, null));
+  } catch (error) {
+    if (state !== now) return;
+    // a hidden tab gets no frames; the mirror goes on when it is seen again
+    if (document.hidden) document.addEventListener('visibilitychange', () => state === now && reflect(now), {once: true});
+    else dispatch({type: 'camera-off', trouble: troubleIn(error)});
+  }
+}
+
+async function readMirrorPhoto() {
+  const now = state;
+  const {canvas, faces} = await capture.photo(/** @type {Shot} */ (theatre.pending));
+  if (state === now) theatre.showReadings(faces, null, canvas);
+}
+
+/** @param {unknown} error */
+function troubleIn(error) {
+  return error instanceof CameraTrouble ? error.trouble : 'other';
+}
+
+/**
+ * @param {HTMLCanvasElement} canvas
+ * @returns {Promise<Blob>}
+ */
+function toBlob(canvas) {
+  return new Promise((resolve) => canvas.toBlob((blob) => resolve(/** @type {Blob} */ (blob)), 'image/png'));
+}
+
+document.addEventListener('visibilitychange', () => document.hidden && dispatch({type: 'hidden'}));
+// a photo that misses its field must not replace the page
+for (const type of ['dragover', 'drop']) document.addEventListener(type, (event) => event.preventDefault());
+page.leave.addEventListener('click', () => dispatch({type: 'menu'}));
+page.sound.addEventListener('click', () => {
+  const on = page.sound.getAttribute('aria-pressed') !== 'true';
+  page.sound.setAttribute('aria-pressed', String(on));
+  page.sound.textContent = on ? 'Sound: on' : 'Sound: off';
+  switchSound(on);
+});
+show(state);

@@ -1,0 +1,90 @@
+// The mirror: every face in view with its box and bars, live or on a photo.
+
+import {button, h, photoField, title} from '../elements.js';
+import {adjective} from '../words.js';
+import {readings} from './opening.js';
+
+/** @typedef {import('../main.js').Theatre} Theatre */
+/** @typedef {import('../game.js').State} State */
+/** @typedef {import('../reading.js').Face} Face */
+/** @typedef {import('./opening.js').View} View */
+
+const MOST_LISTED = 4;
+
+/**
+ * @param {Theatre} theatre
+ * @param {Extract<State, {name: 'mirror'}>} state
+ * @returns {View}
+ */
+export function mirror(theatre, {round, unreadable}) {
+  const isPhoto = round.source === 'photo';
+  const field = isPhoto ? photoField(theatre.playPhoto, unreadable) : null;
+  const list = h('div', {className: 'readings'});
+  const rate = h('p', {className: 'soft rate'});
+  const still = h('div', {className: 'preview still'});
+  const heading = title(isPhoto ? 'Hold up a photo' : 'Mirror, mirror');
+  theatre.showReadings = (faces, framesPerSecond, picture) => {
+    const {labels} = theatre.model;
+    if (picture) {
+      still.replaceChildren(picture);
+      still.style.aspectRatio = `${picture.width} / ${picture.height}`;
+    }
+    const overlay = picture ? h('canvas', {className: 'overlay'}) : theatre.camera.overlay;
+    if (picture) still.append(overlay);
+    const size = picture ?? {width: theatre.camera.video.videoWidth, height: theatre.camera.video.videoHeight};
+    drawBoxes(overlay, size, faces, labels, !picture);
+    list.replaceChildren(...readings(labels, faces.slice(0, MOST_LISTED)));
+    if (faces.length === 0) list.append(h('p', {className: 'lead'}, 'No face in view.'));
+    if (faces.length > MOST_LISTED) list.append(h('p', {className: 'soft'}, `and ${faces.length - MOST_LISTED} more`));
+    rate.textContent = framesPerSecond === null ? '' : `${framesPerSecond.toFixed(0)} frames per second`;
+    if (picture) theatre.announce(faces.length ? `Faces found: ${faces.length}` : 'No face found.');
+  };
+  return {
+    element: h(
+      'section',
+      {},
+      h('div', {className: 'heading'}, h('p', {className: 'act'}, 'Mirror'), heading),
+      h('div', {className: 'pair mirror'}, isPhoto ? h('div', {}, field, still) : h('div', {}, theatre.camera.preview, rate), list),
+      !isPhoto && h('div', {className: 'actions'}, button('Use a photo instead', () => theatre.dispatch({type: 'use-photos'}), 'secondary')),
+      h('p', {className: 'soft'}, 'The bars show how the network reads each face, not what anybody feels.'),
+    ),
+    focus: isPhoto ? /** @type {HTMLElement} */ (field?.querySelector('input')) : heading,
+    says: 'Mirror.',
+  };
+}
+
+/**
+ * @param {HTMLCanvasElement} canvas
+ * @param {{width: number, height: number}} size
+ * @param {Face[]} faces
+ * @param {string[]} labels
+ * @param {boolean} isMirrored
+ */
+function drawBoxes(canvas, {width, height}, faces, labels, isMirrored) {
+  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, {width, height});
+  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d'));
+  context.clearRect(0, 0, width, height);
+  const unit = width / (canvas.clientWidth || width); // letters as large as the page's
+  context.font = `600 ${15 * unit}px system-ui, sans-serif`;
+  context.lineWidth = 3 * unit;
+  context.textBaseline = 'middle';
+  faces.forEach(({box: [left, top, right, bottom], probabilities}, index) => {
+    const x = isMirrored ? width - right : left;
+    const best = probabilities.indexOf(Math.max(...probabilities));
+    const number = faces.length > 1 ? `${index + 1}  ` : '';
+    const text = `${number}${adjective(labels[best])} ${Math.round(100 * probabilities[best])} %`;
+    context.strokeStyle = '#fff6ea';
+    context.beginPath();
+    context.roundRect(x, top, right - left, bottom - top, 10 * unit);
+    context.stroke();
+    const tag = context.measureText(text).width + 16 * unit;
+    const y = Math.max(top - 14 * unit, 14 * unit);
+    const start = Math.min(Math.max(x, 0), width - tag);
+    context.fillStyle = '#fff6ea';
+    context.beginPath();
+    context.roundRect(start, y - 14 * unit, tag, 28 * unit, 8 * unit);
+    context.fill();
+    context.fillStyle = '#2a1b22';
+    context.fillText(text, start + 8 * unit, y);
+  });
+}

@@ -1,0 +1,132 @@
+// Every sentence that depends on what happened.
+
+/** @typedef {import('./game.js').Defect} Defect */
+/** @typedef {import('./game.js').Mode} Mode */
+/** @typedef {import('./game.js').Trouble} Trouble */
+
+/** @type {Record<string, string>} what somebody looks like, by label */
+const ADJECTIVES = {
+  angry: 'angry',
+  disgust: 'disgusted',
+  fear: 'afraid',
+  happy: 'happy',
+  sad: 'sad',
+  surprise: 'surprised',
+  neutral: 'neutral',
+};
+
+/** @param {string} label */
+export function adjective(label) {
+  return ADJECTIVES[label] ?? label;
+}
+
+/** @type {Record<Mode, {title: string, text: string}>} */
+export const MODES = {
+  classic: {title: 'Classic', text: 'One expression, one picture, one score.'},
+  acts: {title: 'Five acts', text: 'Five expressions in a row, then the curtain call.'},
+  mirror: {title: 'Mirror', text: 'No score: watch the network read your face live.'},
+};
+
+/** @type {string[]} */
+export const TUTORIAL = [
+  'Look at the drawn face.',
+  'Make the same face before the countdown ends, and hold it.',
+  'The score is how strongly the network reads that expression. It is not what you feel.',
+];
+
+/** @type {Record<Trouble, {title: string, text: string}>} */
+export const TROUBLES = {
+  denied: {
+    title: 'The camera is blocked for this page.',
+    text: 'Allow it with the camera sign in the address bar, then try again.',
+  },
+  dismissed: {
+    title: 'The question about the camera was closed.',
+    text: 'Try again and choose “Allow”. Nothing is recorded, and nothing leaves this tab.',
+  },
+  missing: {title: 'There is no camera here.', text: 'Plug one in and try again.'},
+  'in-use': {
+    title: 'The camera is busy.',
+    text: 'Another program may be using it. Close that program and try again.',
+  },
+  ended: {title: 'The camera went away.', text: 'Plug it back in. The round goes on where it stopped.'},
+  insecure: {
+    title: 'This address cannot use a camera.',
+    text: 'Browsers allow cameras on https pages, and on the machine that runs fer-play.',
+  },
+  other: {title: 'The camera did not start.', text: 'Try again, or restart the browser.'},
+};
+
+/** @type {Record<Defect, {title: string, text: string, action: string}>} */
+export const DEFECTS = {
+  'no-wasm': {
+    title: 'This browser cannot run the model.',
+    text: 'WebAssembly is missing or switched off. A current Chrome, Edge, Firefox or Safari has it.',
+    action: 'Check again',
+  },
+  'no-simd': {
+    title: 'This browser is too old for the model.',
+    text: 'It lacks WebAssembly SIMD. A current Chrome, Edge, Firefox or Safari has it.',
+    action: 'Check again',
+  },
+  loading: {
+    title: 'Some parts of the game did not arrive.',
+    text: 'Check that the connection, or fer-play, is still there.',
+    action: 'Try again',
+  },
+  model: {
+    title: 'The model does not answer as it should.',
+    text: 'Its answers to the drawn faces differ from those it was shipped with. Export or install it again.',
+    action: 'Try again',
+  },
+};
+
+export const MISSES = {
+  'no-face': {
+    title: 'No face, no score.',
+    camera: 'Come closer, look at the camera, and turn towards a light.',
+    photo: 'Choose a photo that shows a face from the front.',
+  },
+  'lost-face': {
+    title: 'Your face left the picture.',
+    camera: 'Stay in view until the moment is over.',
+    photo: 'Choose a photo that shows a face from the front.',
+  },
+};
+
+export const DOUBTS = {
+  flat: 'The picture has little contrast. More light on your face makes the score fairer.',
+  blurred: 'The picture is blurred. Hold still, or wipe the lens, for a fairer score.',
+};
+
+/**
+ * @param {number} faces
+ * @returns {string}
+ */
+export function several(faces) {
+  return `There are ${faces} faces in the picture. The largest one plays.`;
+}
+
+/**
+ * @param {number} percent
+ * @param {number} faces
+ * @param {string} label
+ * @returns {string}
+ */
+export function fairness(percent, faces, label) {
+  const crowd = `the ${faces} faces that people called ${adjective(label)}`;
+  if (percent >= 100) return `Better than all of ${crowd}.`;
+  if (percent < 1) return `None of ${crowd} scores lower.`;
+  return `Better than ${percent} % of ${crowd}.`;
+}
+
+/**
+ * @param {number} score 0..1
+ * @returns {string}
+ */
+export function applause(score) {
+  if (score >= 0.85) return 'Bravo!';
+  if (score >= 0.6) return 'Well played.';
+  if (score >= 0.3) return 'Almost there.';
+  return 'The network saw something else.';
+}
