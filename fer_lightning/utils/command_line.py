@@ -46,10 +46,10 @@ def hydra_command(
     """
 
     def main() -> None:
-        if any(word in ("--help", "-h") for word in sys.argv[1:]):
-            print(help_text(name, sys.argv[1:]))
-            return
         with exit_on_user_error():
+            if any(word in ("--help", "-h") for word in sys.argv[1:]):
+                print(help_text(name, sys.argv[1:]), flush=True)  # here, where a closed pipe is no traceback
+                return
             refuse_former_keys(word.partition("=")[0].lstrip("+~").removeprefix(_SEARCHED) for word in sys.argv[1:])
             for package in needs:
                 if importlib.util.find_spec(package) is None:
