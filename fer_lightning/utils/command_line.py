@@ -50,13 +50,18 @@ def hydra_command(
             if any(word in ("--help", "-h") for word in sys.argv[1:]):
                 print(help_text(name, sys.argv[1:]), flush=True)  # here, where a closed pipe is no traceback
                 return
-            refuse_former_keys(word.partition("=")[0].lstrip("+~").removeprefix(_SEARCHED) for word in sys.argv[1:])
+            refuse_former_words(sys.argv[1:])
             for package in needs:
                 if importlib.util.find_spec(package) is None:
                     raise _missing(name, package, extra)
             _run_hydra(name, task, extra, resolvers)
 
     return main
+
+
+def refuse_former_words(words: Sequence[str]) -> None:
+    """Raises FerError if a word of the command line sets a key that has been renamed."""
+    refuse_former_keys(word.partition("=")[0].lstrip("+~").removeprefix(_SEARCHED) for word in words)
 
 
 def _run_hydra(name: str, task: str, extra: str, resolvers: Mapping[str, Callable[..., Any]]) -> None:

@@ -381,7 +381,9 @@ class TestCommand:
     def test_no_room_for_a_file(self, checkpoint, bundle, tmp_path):
         """A limit on file sizes stands in for a full disk, which a test cannot make everywhere."""
         shutil.copytree(bundle, tmp_path / "bundle")
-        command = f"ulimit -f 20; exec {sys.executable} -m export ckpt={checkpoint} out=bundle verify.faces=256"
+        command = (
+            f"ulimit -f 20; exec {sys.executable} -m fer_lightning.export ckpt={checkpoint} out=bundle verify.faces=256"
+        )
         process = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=300)
         assert_one_sentence(process, "a file would grow beyond the limit on file sizes")
         assert_same_files(tmp_path / "bundle", bundle)
