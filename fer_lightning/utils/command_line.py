@@ -74,6 +74,7 @@ def _run_hydra(name: str, task: str, extra: str, resolvers: Mapping[str, Callabl
     from omegaconf import OmegaConf
 
     from fer_lightning.config_rules.check import check
+    from fer_lightning.utils.output_dir import removed_on_failure
 
     for resolver, call in resolvers.items():
         # use_cache, because each call would read the clock anew
@@ -81,7 +82,7 @@ def _run_hydra(name: str, task: str, extra: str, resolvers: Mapping[str, Callabl
 
     def run(cfg: "DictConfig") -> Any:
         missing = sorted(OmegaConf.missing_keys(cfg))
-        with exit_on_user_error():
+        with exit_on_user_error(), removed_on_failure():
             if missing:
                 raise FerError("; ".join(_REQUIRED.get(key, f"{key} is required: {key}=VALUE") for key in missing))
             if HydraConfig.get().mode != RunMode.MULTIRUN:  # a sweep goes on after a run with a wrong value

@@ -66,7 +66,7 @@ def entry_points():
 
 
 def test_every_command_is_asked(entry_points):
-    assert set(entry_points) == {f"fer-{name}" for name in (*COMPOSING, *OTHERS)}
+    assert set(entry_points) - {"fer-play"} == {f"fer-{name}" for name in (*COMPOSING, *OTHERS)}
 
 
 @pytest.mark.parametrize("name", [*COMPOSING, *OTHERS])

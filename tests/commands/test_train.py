@@ -9,13 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hydra.errors import InstantiationException
 from PIL import Image
 
 from fer_lightning.constants import LABELS
 from fer_lightning.data.augmentation import RandomAffine
 from fer_lightning.data.ferplus import COLUMNS, VOTES_FILE
-from fer_lightning.errors import FerError, exit_on_user_error, sentence
+from fer_lightning.errors import FerError, exit_on_user_error
 from fer_lightning.models.checkpoint import load_network, read
 from fer_lightning.training.callbacks.history import History
 from fer_lightning.training.ensemble_runner import train_ensemble
@@ -227,9 +226,8 @@ def test_progressive_crops(train, tmp_path, monkeypatch, schedule, expected):
 )
 def test_wrong_crops_are_refused_before_the_data_are_read(train, tmp_path, monkeypatch, schedule):
     monkeypatch.setattr("fer_lightning.data.synthetic.draw_sample", None)
-    with pytest.raises(InstantiationException) as caught:
+    with pytest.raises(FerError, match=r"^callbacks\.resizing\.schedule must be a list"):
         train(tmp_path, "+experiment=best", f"callbacks.resizing.schedule={schedule}")
-    assert (sentence(caught.value) or "").startswith("callbacks.resizing.schedule")
 
 
 def test_an_ensemble_is_its_members_average(train, compose, tmp_path, capsys):

@@ -88,7 +88,9 @@ def test_runtimes_that_do_not_exist(copy):
 
 
 def test_default_that_the_app_cannot_take(copy):
-    shutil.copy(copy / "variants" / "FER2013_uint8_image.tflite", copy / "FER2013.tflite")
+    path = copy / "FER2013.tflite"
+    shutil.copy(copy / "variants" / "FER2013_uint8_image.tflite", path)
+    rewrite(copy / "model.json", lambda manifest: manifest["files"][path.name].update(fingerprint(path)))
     assert any("does not keep the app's contract" in sentence for sentence in verify(copy).wrong)
 
 

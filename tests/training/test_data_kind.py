@@ -1,4 +1,4 @@
-from fer_lightning.evaluate import adopt_split
+from fer_lightning.training.evaluator import adopt_split
 
 FOLDER = {"_target_": "fer_lightning.data.datamodule.FolderDataModule", "val_fraction": 0.3, "split_seed": 4}
 
