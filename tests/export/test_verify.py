@@ -65,7 +65,7 @@ def test_failing_command(copy):
 def test_a_swapped_file_is_found_by_its_answers(copy):
     """Somebody gave it the hash that it has."""
     name = "variants/FER2013_float32.tflite"
-    shutil.copy(copy / "FER2013.tflite", copy / name)
+    shutil.copy(copy / "variants" / "FER2013_int8.tflite", copy / name)
     rewrite(copy / "model.json", lambda manifest: manifest["files"][name].update(fingerprint(copy / name)))
     (sentence,) = verify(copy).wrong
     assert sentence.startswith(f"{name}: golden faces are off: 0.")
