@@ -78,7 +78,7 @@ def test_validation_rows_are_dealt_out_once(processes, count):
         datamodule.trainer = SimpleNamespace(world_size=processes, global_rank=rank)
         datamodule.setup()
         loader = datamodule.val_dataloader()
-        shares.append([image for images, _ in loader for image in images.numpy()])
+        shares.append([image for batch in loader for image in batch.images.numpy()])
         batches.append(len(loader))
     assert len(set(batches)) == 1  # a process with more would wait for the others for ever
     found = np.array([image for share in shares for image in share])
