@@ -9,15 +9,13 @@ from fer_lightning.config_rules.check import check
 from fer_lightning.models import checkpoint
 from fer_lightning.training.evaluation import evaluate
 from fer_lightning.training.evaluator import adopt_split
-from fer_lightning.utils.output_dir import removed_on_failure
 from fer_lightning.utils.quiet import quiet_libraries
 
 
 def run(cfg: DictConfig) -> None:
     quiet_libraries()
     hydra_config = HydraConfig.get()
-    with removed_on_failure():
-        trained = checkpoint.load(checkpoint.paths_of(cfg.ckpt))
-        adopt_split(cfg, trained.settings[0], list(hydra_config.overrides.task))
-        check("evaluate", cfg)  # again, since the checkpoint may say anything
-        evaluate(cfg, trained, Path(hydra_config.runtime.output_dir))
+    trained = checkpoint.load(checkpoint.paths_of(cfg.ckpt))
+    adopt_split(cfg, trained.settings[0], list(hydra_config.overrides.task))
+    check("evaluate", cfg)  # again, since the checkpoint may say anything
+    evaluate(cfg, trained, Path(hydra_config.runtime.output_dir))

@@ -19,7 +19,6 @@ from fer_lightning.models.attribution import heat
 from fer_lightning.models.networks import Scale
 from fer_lightning.reporting import face_sheets
 from fer_lightning.training.evaluator import adopt_split
-from fer_lightning.utils.output_dir import removed_on_failure
 from fer_lightning.utils.quiet import quiet_libraries
 
 log = logging.getLogger(__name__)
@@ -73,6 +72,5 @@ def _given(rows: Sequence[int], count: int) -> np.ndarray:
 def run(cfg: DictConfig) -> None:
     quiet_libraries()
     path = Path(HydraConfig.get().runtime.output_dir) / "explain.png"
-    with removed_on_failure():
-        explain(cfg, path)
+    explain(cfg, path)
     log.info("picture: %s", path)

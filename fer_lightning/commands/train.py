@@ -21,7 +21,6 @@ from fer_lightning.training.distributed import is_first, is_launched_from_outsid
 from fer_lightning.training.ensemble_runner import train_ensemble
 from fer_lightning.training.runner import train
 from fer_lightning.utils import files, shell_words
-from fer_lightning.utils.output_dir import removed_on_failure
 from fer_lightning.utils.quiet import quiet_libraries
 
 log = logging.getLogger(__name__)
@@ -114,5 +113,4 @@ def run(cfg: DictConfig) -> float | None:
     quiet_libraries()
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         return sweep.attempt(lambda: _main(cfg), Path(HydraConfig.get().runtime.output_dir))
-    with removed_on_failure():
-        return _main(cfg)
+    return _main(cfg)

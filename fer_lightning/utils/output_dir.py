@@ -47,8 +47,9 @@ class WritableOutputDir(Callback):
     """
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
-        folder = Path(config.hydra.run.dir).absolute()
-        _made.extend(each for each in (folder, *folder.parents) if not each.exists())
+        folder = Path(config.hydra.run.dir)
+        whole = folder.absolute()
+        _made.extend(each for each in (whole, *whole.parents) if not each.exists())
         _try(folder)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:

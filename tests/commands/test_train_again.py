@@ -71,16 +71,16 @@ def test_a_damaged_mark_counts_as_not_done(finished, tmp_path, train, caplog, co
 
 
 @pytest.mark.parametrize(
-    ("command", "words"),
+    ("command", "words", "reason"),
     [
-        ("train", ["data.dir=missing"]),
-        ("train", ["seed=-1"]),
-        ("evaluate", ["ckpt=missing.ckpt"]),
-        ("explain", ["ckpt=missing.ckpt"]),
+        ("train", ["data.dir=missing"], "data.dir=missing"),
+        ("train", ["seed=-1"], "seed must be an integer"),
+        ("evaluate", ["ckpt=missing.ckpt"], "missing.ckpt"),
+        ("explain", ["ckpt=missing.ckpt"], "missing.ckpt"),
     ],
 )
-def test_a_failed_start_leaves_nothing_behind(tmp_path, command, words):
-    assert_one_sentence(run_command(f"fer_lightning.{command}", *words, cwd=tmp_path))
+def test_a_failed_start_leaves_nothing_behind(tmp_path, command, words, reason):
+    assert_one_sentence(run_command(f"fer_lightning.{command}", *words, cwd=tmp_path), reason)
     assert list(tmp_path.iterdir()) == []
 
 

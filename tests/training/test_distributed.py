@@ -101,7 +101,8 @@ def test_training_rows_are_the_same_batches_as_of_one_process():
             datamodule = SampleDataModule(train=24, val=7, test=7, seed=0, batch_size=size)
             datamodule.setup()
             datamodule.trainer = SimpleNamespace(world_size=processes, global_rank=rank, current_epoch=1)
-            dealt.append([{image.tobytes() for image in images.numpy()} for images, _ in datamodule.train_dataloader()])
+            loader = datamodule.train_dataloader()
+            dealt.append([{image.tobytes() for image in batch.images.numpy()} for batch in loader])
         return [set.union(*parts) for parts in zip(*dealt, strict=True)]
 
     assert batches(2, 4) == batches(1, 8)
