@@ -114,7 +114,7 @@ def test_readings_agree_from_end_to_end(node, tmp_path):
         "pictures": [raw(picture, tmp_path / f"{index}.rgb") for index, picture in enumerate(pictures)],
         "golden": golden,
     }
-    words = (LITERT_WASM, face_detection._model_file(), bundle / "FER2013.tflite")
+    words = (LITERT_WASM, face_detection._MODEL_FILE, bundle / "FER2013.tflite")
     answer = run_node(node, "read.mjs", *words, given=given)
     assert answer["difference"] <= golden["tolerances"]["FER2013.tflite"]
     boxes, differences = [], []
