@@ -224,12 +224,13 @@ def test_unusual_values_that_are_right(compose, words):
 
 
 def test_wandb_without_a_key(compose, monkeypatch, tmp_path):
-    pytest.importorskip("wandb")
+    wandb = pytest.importorskip("wandb")
     for name in ("WANDB_MODE", "WANDB_API_KEY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     found = verdict("train", compose("train", "logger=wandb"))
+    wandb.teardown()  # its settings, read once a process, would keep later tests online
     assert found is not None
     assert "run wandb login, set WANDB_API_KEY, or set logger.wandb.offline=true" in found
 
