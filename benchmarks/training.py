@@ -97,7 +97,7 @@ def loading(cfg: DictConfig) -> tuple[float, float]:
 
     seconds(augment=True)  # chooses kernels, and moves what is resident
     loaded, augmented = seconds(augment=False), seconds(augment=True)
-    count = len(datamodule.phase_rows)
+    count = len(datamodule.phase.rows)
     return count / loaded, count / max(augmented - loaded, 1e-9)
 
 

@@ -8,7 +8,7 @@ from hydra.utils import instantiate
 
 from fer_lightning.constants import NUM_CLASSES
 from fer_lightning.data import synthetic
-from fer_lightning.data.datamodule import FER2013DataModule
+from fer_lightning.data.datamodule import FaceDataModule
 
 CALIBRATION_FACES = 70  # of each class
 
@@ -43,7 +43,7 @@ def choose(data: Any, count: int, seed: int) -> tuple[Chosen, Chosen]:
     """
     if data.dir is None:
         return _drawn(val=count), _drawn(train=CALIBRATION_FACES * NUM_CLASSES)
-    datamodule: FER2013DataModule = instantiate(data)
+    datamodule: FaceDataModule = instantiate(data)
     datamodule.setup()
     faces = datamodule.faces
     val = datamodule.rows("val")[:count]

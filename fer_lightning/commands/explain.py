@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 from torch import nn
 
 from fer_lightning.config_rules.check import check
-from fer_lightning.data.datamodule import FER2013DataModule
+from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.errors import FerError
 from fer_lightning.models import checkpoint
 from fer_lightning.models.attribution import heat
@@ -38,7 +38,7 @@ def explain(cfg: DictConfig, path: Path) -> None:
     trained = checkpoint.load([checkpoint.path_of(cfg.ckpt)])
     adopt_split(cfg, trained.settings[0], list(HydraConfig.get().overrides.task))
     check("explain", cfg)  # again, since the checkpoint may say anything
-    datamodule: FER2013DataModule = instantiate(cfg.data)
+    datamodule: FaceDataModule = instantiate(cfg.data)
     datamodule.setup()
     faces, names = datamodule.faces, datamodule.class_names
     network = trained.network(len(names))

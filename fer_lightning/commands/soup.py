@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from torch import Tensor, nn
 
 from fer_lightning.config_rules.check import check
-from fer_lightning.data.datamodule import FER2013DataModule
+from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.errors import FerError
 from fer_lightning.models import checkpoint
 from fer_lightning.models.networks import Scale
@@ -41,7 +41,7 @@ class SoupEvaluator:
     """
 
     def __init__(
-        self, datamodule: FER2013DataModule, networks: Sequence[nn.Module], faces: int, seed: int, accelerator: str
+        self, datamodule: FaceDataModule, networks: Sequence[nn.Module], faces: int, seed: int, accelerator: str
     ) -> None:
         self.evaluator = Evaluator(datamodule, "val", accelerator, progress=False)
         self._datamodule = datamodule
@@ -85,7 +85,7 @@ def make_soup(cfg: DictConfig, out: Path, overrides: Sequence[str] = ()) -> dict
     weight_soup.check_same_architecture(paths, trained.networks)
     adopt_split(cfg, trained.settings[0], list(overrides))
     check("soup", cfg)  # again, since the checkpoint may say anything
-    datamodule: FER2013DataModule = instantiate(cfg.data)
+    datamodule: FaceDataModule = instantiate(cfg.data)
     trained.network(len(datamodule.class_names))  # refuses other classes
     datamodule.setup()
     judge = SoupEvaluator(datamodule, trained.networks, cfg.faces, cfg.seed, cfg.accelerator)

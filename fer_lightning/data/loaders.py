@@ -1,6 +1,7 @@
 """Batches of faces, gathered with one indexing operation, in an order that a resumed run repeats."""
 
 import itertools
+import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
 from fer_lightning.data.faces import Faces
+from fer_lightning.errors import FerError
 
 
 class Batch(NamedTuple):
@@ -115,6 +117,26 @@ class ResumableLoader(DataLoader[Batch]):
 
     def load_state_dict(self, state: dict[str, int]) -> None:
         self._passed_over = state["batches"]
+
+
+def equal_batches(count: int, processes: int, this: int, batch_size: int) -> list[list[int]]:
+    """Places in one process's share of ``count`` rows, batch by batch.
+
+    Every process gets as many batches as the others, because they exchange batch-norm statistics in each, and no row
+    is in two shares, so that none is counted twice.
+
+    Args:
+        count: of rows; process ``this`` of ``processes`` has every ``processes``-th of them.
+        batch_size: at most.
+
+    Raises:
+        FerError: there are fewer rows than processes.
+    """
+    if count < processes:
+        raise FerError(f"{count} faces to validate on cannot be shared among {processes} processes")
+    batches = math.ceil(count / processes / batch_size)
+    share = len(range(this, count, processes))
+    return [part.tolist() for part in np.array_split(np.arange(share), batches)]
 
 
 def as_it_is(batch: Any) -> Any:

@@ -1,11 +1,16 @@
 """Which rows are trained on, which choose the weights, and which test them."""
 
+import logging
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from fer_lightning.data.faces import USAGES, Faces
+from fer_lightning.data.faces import USAGES, Faces, is_first_of_its_pixels, occurs_in
+from fer_lightning.data.row_numbers import read_row_numbers
 from fer_lightning.errors import FerError
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -52,3 +57,32 @@ def hold_out(rows: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray, 
     shuffled = np.random.default_rng(seed).permutation(rows)
     count = min(max(round(fraction * len(rows)), 1), len(rows) - 1)
     return np.sort(shuffled[:count]), np.sort(shuffled[count:])
+
+
+def training_rows(
+    faces: Faces, splits: Splits, *, drop_leaks: bool, deduplicate: bool, exclude: Path | None
+) -> np.ndarray:
+    """The rows of ``splits.train`` that are trained on, int64 and sorted; the log says how many are left out.
+
+    Args:
+        drop_leaks: leave out rows whose exact pixels also occur in val or test.
+        deduplicate: keep one of several rows with the same pixels, and none if their labels conflict.
+        exclude: a CSV file with a column ``row``: rows to leave out.
+
+    Raises:
+        FerError: ``exclude`` is malformed.
+    """
+    rows = splits.train
+    if drop_leaks:
+        leaked = occurs_in(faces.pixels[rows], faces.pixels[np.concatenate([splits.val, splits.test])])
+        log.info("left %d training rows out: their pixels also occur in val or test", leaked.sum())
+        rows = rows[~leaked]
+    if deduplicate:
+        kept = rows[is_first_of_its_pixels(faces.pixels[rows], faces.labels[rows])]
+        log.info("left %d training rows out: their pixels occur again in training", len(rows) - len(kept))
+        rows = kept
+    if exclude is not None:
+        kept = np.setdiff1d(rows, read_row_numbers(exclude, len(faces)))
+        log.info("left %d training rows out: %s names them", len(rows) - len(kept), exclude)
+        rows = kept
+    return rows

@@ -10,7 +10,7 @@ from typing import Any
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from fer_lightning.data.datamodule import FER2013DataModule
+from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.models import checkpoint
 from fer_lightning.reporting import plots, tables
 from fer_lightning.training.classifier import ExpressionClassifier
@@ -52,7 +52,7 @@ def train_ensemble(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
         return {}
     found = [json.loads((folder / "metrics.json").read_text()) for folder in folders]
     paths = [folder / str(metrics["checkpoint"]) for folder, metrics in zip(folders, found, strict=True)]
-    datamodule: FER2013DataModule = instantiate(cfg.data)
+    datamodule: FaceDataModule = instantiate(cfg.data)
     datamodule.setup()
     evaluator = Evaluator(datamodule, "val", cfg.trainer.accelerator, progress=cfg.trainer.enable_progress_bar)
     average = checkpoint.load(paths).network(len(datamodule.class_names))

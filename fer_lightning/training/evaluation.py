@@ -10,7 +10,7 @@ import yaml
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from fer_lightning.data.datamodule import FER2013DataModule
+from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.errors import FerError
 from fer_lightning.models import checkpoint
 from fer_lightning.models.ensemble import AverageOverViews
@@ -32,7 +32,7 @@ def evaluate(cfg: DictConfig, trained: checkpoint.Trained, out: Path) -> dict[st
     Raises:
         FerError: what the user can mend.
     """
-    datamodule: FER2013DataModule = instantiate(cfg.data)
+    datamodule: FaceDataModule = instantiate(cfg.data)
     network = trained.network(len(datamodule.class_names))
     tta = plain(cfg)["tta"]
     if tta != "none":

@@ -9,7 +9,8 @@ from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from omegaconf import DictConfig
 from torch import Tensor
 
-from fer_lightning.data.datamodule import FER2013DataModule, Subset
+from fer_lightning.data.datamodule import FaceDataModule
+from fer_lightning.data.sources import Subset
 from fer_lightning.training import data_kind, metrics
 from fer_lightning.training.classifier import ExpressionClassifier
 
@@ -30,9 +31,7 @@ class Evaluator:
         FerError: the split is empty.
     """
 
-    def __init__(
-        self, datamodule: FER2013DataModule, subset: Subset, accelerator: str, *, progress: bool = True
-    ) -> None:
+    def __init__(self, datamodule: FaceDataModule, subset: Subset, accelerator: str, *, progress: bool = True) -> None:
         self.datamodule = datamodule
         self.subset = subset
         self.rows = datamodule.rows(subset)

@@ -10,7 +10,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from fer_lightning.constants import NUM_CLASSES
-from fer_lightning.data.datamodule import FER2013DataModule
+from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.errors import FerError
 from fer_lightning.models import checkpoint
 from fer_lightning.reporting import face_sheets, plots, tables
@@ -20,18 +20,18 @@ from fer_lightning.training.conclusion import log_conclusion
 from fer_lightning.training.distillation import Distillation
 from fer_lightning.training.distributed import is_first
 from fer_lightning.training.evaluator import Evaluator
-from fer_lightning.training.phases import (
+from fer_lightning.training.phase import (
     PhaseResult,
     Weights,
     carried_checkpoint,
     checkpoint_path,
-    make_logger,
     parse_phases,
     phase_folder,
-    run_phases,
 )
+from fer_lightning.training.phases import run_phases
 from fer_lightning.training.run_config import plain
 from fer_lightning.training.sharpness import SharpnessAware
+from fer_lightning.training.trainers import make_logger
 from fer_lightning.training.trial import try_out
 from fer_lightning.utils import files
 
@@ -54,7 +54,7 @@ def train(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
     start, sam = _start(cfg), _sam(cfg)
     precision.settle(cfg.trainer)
     L.seed_everything(cfg.seed, verbose=False)
-    datamodule: FER2013DataModule = instantiate(cfg.data, augment=instantiate(cfg.augment), votes=cfg.vote_weight > 0)
+    datamodule: FaceDataModule = instantiate(cfg.data, augment=instantiate(cfg.augment), votes=cfg.vote_weight > 0)
     datamodule.setup()
     if len(datamodule.class_names) != NUM_CLASSES:
         log.info("networks with %d classes cannot be exported", len(datamodule.class_names))
@@ -127,7 +127,7 @@ def _distillation(cfg: DictConfig, classes: int) -> Distillation | None:
     return Distillation(teacher, **plain(cfg.distillation))
 
 
-def _provenance(cfg: DictConfig, datamodule: FER2013DataModule) -> dict[str, Any]:
+def _provenance(cfg: DictConfig, datamodule: FaceDataModule) -> dict[str, Any]:
     """What a checkpoint says of its making; not the folders, which are the user's own business."""
     values = plain(cfg)
     for key in ("logger", "resume"):
@@ -140,7 +140,7 @@ def _provenance(cfg: DictConfig, datamodule: FER2013DataModule) -> dict[str, Any
     return values | {"data_name": datamodule.faces.name}
 
 
-def _inverse_frequency(datamodule: FER2013DataModule) -> torch.Tensor:
+def _inverse_frequency(datamodule: FaceDataModule) -> torch.Tensor:
     """float32 [classes] with a mean of 1 over the training rows; a class without rows weighs nothing."""
     counts = torch.from_numpy(datamodule.class_counts()).float()
     weights = counts.sum() / ((counts > 0).sum() * counts)
@@ -150,7 +150,7 @@ def _inverse_frequency(datamodule: FER2013DataModule) -> torch.Tensor:
 def _conclude(
     cfg: DictConfig,
     module: ExpressionClassifier,
-    datamodule: FER2013DataModule,
+    datamodule: FaceDataModule,
     evaluator: Evaluator,
     results: list[PhaseResult],
     run_dir: Path,

@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 from fer_lightning.constants import IMAGE_SIZE
 from fer_lightning.errors import FerError
 from fer_lightning.training.classifier import ExpressionClassifier
-from fer_lightning.training.phases import check_callbacks, make_trainer
+from fer_lightning.training.trainers import check_callbacks, make_trainer
 
 
 def try_out(cfg: DictConfig) -> None:

@@ -10,10 +10,14 @@ _TARGETS = {
     "fer_lightning.callbacks.progressive_resizing.ProgressiveResizing": (
         "fer_lightning.training.callbacks.progressive_resizing.ProgressiveResizing"
     ),
-    "fer_lightning.datamodule.FER2013DataModule": "fer_lightning.data.datamodule.FER2013DataModule",
-    "fer_lightning.datamodule.FERPlusDataModule": "fer_lightning.data.datamodule.FERPlusDataModule",
-    "fer_lightning.datamodule.FolderDataModule": "fer_lightning.data.datamodule.FolderDataModule",
-    "fer_lightning.datamodule.SampleDataModule": "fer_lightning.data.datamodule.SampleDataModule",
+    "fer_lightning.datamodule.FER2013DataModule": "fer_lightning.data.factories.fer2013",
+    "fer_lightning.data.datamodule.FER2013DataModule": "fer_lightning.data.factories.fer2013",
+    "fer_lightning.datamodule.FERPlusDataModule": "fer_lightning.data.factories.ferplus",
+    "fer_lightning.data.datamodule.FERPlusDataModule": "fer_lightning.data.factories.ferplus",
+    "fer_lightning.datamodule.FolderDataModule": "fer_lightning.data.factories.image_folder",
+    "fer_lightning.data.datamodule.FolderDataModule": "fer_lightning.data.factories.image_folder",
+    "fer_lightning.datamodule.SampleDataModule": "fer_lightning.data.factories.synthetic",
+    "fer_lightning.data.datamodule.SampleDataModule": "fer_lightning.data.factories.synthetic",
     "fer_lightning.network.ExpressionCNN": "fer_lightning.models.networks.ExpressionCNN",
     "fer_lightning.network.PhoneCNN": "fer_lightning.models.networks.PhoneCNN",
     "fer_lightning.schedules.cosine": "fer_lightning.training.schedules.cosine",

@@ -4,8 +4,8 @@ import numpy as np
 import torch
 
 from fer_lightning.data import audit, cache, ferplus, kaggle_csv
-from fer_lightning.data.datamodule import FER2013DataModule
 from fer_lightning.data.faces import Faces, occurs_in
+from fer_lightning.data.sources import KaggleSource
 from fer_lightning.training.runner import train
 
 TRAIN, VAL = 4000, 1000
@@ -23,14 +23,14 @@ SETTINGS = (
 
 def test_a_few_thousand_rows_beat_40_percent_on_held_out_rows(compose, tmp_path, real_data, monkeypatch):
     """Always guessing happy, the largest class, gives 25 % of PublicTest."""
-    load = FER2013DataModule._load
+    load = KaggleSource.load
 
-    def fewer(self: FER2013DataModule) -> Faces:
+    def fewer(self: KaggleSource) -> Faces:
         faces = load(self)
         rows = np.sort(np.concatenate([faces.rows_of("Training")[:TRAIN], faces.rows_of("PublicTest")[:VAL]]))
         return Faces(faces.pixels[rows], faces.labels[rows], faces.usage[rows], faces.name)
 
-    monkeypatch.setattr(FER2013DataModule, "_load", fewer)
+    monkeypatch.setattr(KaggleSource, "load", fewer)
     threads = torch.get_num_threads()
     torch.set_num_threads(2)
     try:

@@ -335,7 +335,7 @@ def test_class_weights(train, tmp_path):
 
 
 def test_phase_without_hard_examples_is_skipped(train, tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr("fer_lightning.training.callbacks.hard_examples.mine", lambda *_: torch.empty(0).long().numpy())
+    monkeypatch.setattr("fer_lightning.training.mining.mine", lambda *_: torch.empty(0).long().numpy())
     metrics = train(tmp_path, "+experiment=hard_mining", *FEW)
     assert [phase["skipped"] for phase in metrics["phases"]] == [False, True, False]
     assert metrics["phases"][1]["examples"] == 0

@@ -4,16 +4,9 @@ import torch
 from PIL import Image
 from torch import nn
 
-from fer_lightning.data import ferplus
-from fer_lightning.data.datamodule import (
-    FaceDataset,
-    FER2013DataModule,
-    FERPlusDataModule,
-    FolderDataModule,
-    SampleDataModule,
-)
+from fer_lightning.data import factories, ferplus
 from fer_lightning.data.faces import Faces
-from fer_lightning.data.loaders import Batch
+from fer_lightning.data.loaders import Batch, FaceDataset
 from fer_lightning.errors import FerError
 from tests.helpers import csv_text
 
@@ -40,7 +33,7 @@ def folder(tmp_path, faces):
 
 @pytest.fixture
 def datamodule(folder):
-    datamodule = FER2013DataModule(dir=str(folder), batch_size=8, eval_batch_size=4, augment=Invert())
+    datamodule = factories.fer2013(dir=str(folder), batch_size=8, eval_batch_size=4, augment=Invert())
     datamodule.prepare_data()
     datamodule.setup()
     return datamodule
@@ -75,29 +68,37 @@ def test_augments_while_training_in_phases_that_ask_for_it(datamodule):
     brightness = {}
     for augment in (False, True):
         for training in (False, True):
-            datamodule.start_phase(augment=augment)
+            datamodule.phase = datamodule.phase_data(augment=augment)
             datamodule.trainer = FakeTrainer(training)
             brightness[augment, training] = int(datamodule.on_after_batch_transfer(batch, 0)[0].max())
     assert brightness == {(False, False): 0, (False, True): 0, (True, False): 0, (True, True): 255}
 
 
+def test_a_phase_without_an_augmentation_to_apply(folder):
+    datamodule = factories.fer2013(dir=str(folder))
+    datamodule.setup()
+    with pytest.raises(FerError, match="asks for augmentation"):
+        datamodule.phase = datamodule.phase_data(augment=True)
+
+
 def test_setup_is_idempotent(datamodule):
     before = datamodule.faces
-    datamodule.restrict(np.array([1, 2]))
+    datamodule.phase = datamodule.phase_data(augment=False, rows=np.array([1, 2]))
     datamodule.setup("fit")
     assert datamodule.faces is before
-    assert len(datamodule.phase_rows) == 2  # a second fit's setup does not undo the phase
+    assert len(datamodule.phase.rows) == 2  # a second fit's setup does not undo the phase
 
 
-def test_restrict_with_holdout_validates_on_part_of_it(datamodule):
+def test_a_holdout_validates_on_part_of_the_rows(datamodule):
     rows = datamodule.rows("train")[:10]
-    datamodule.restrict(rows, holdout=0.2)
+    datamodule.phase = datamodule.phase_data(augment=False, rows=rows, holdout=0.2)
     held_out = datamodule.val_dataloader().dataset.rows
     assert len(held_out) == 2
-    assert sorted([*held_out, *datamodule.phase_rows]) == sorted(rows)
-    datamodule.start_phase(augment=False)
+    assert sorted([*held_out, *datamodule.phase.rows]) == sorted(rows)
+    assert len(datamodule.train_dataloader().dataset) == 8
+    datamodule.phase = datamodule.phase_data(augment=False)
     assert len(datamodule.val_dataloader().dataset) == 7
-    assert len(datamodule.phase_rows) == 21
+    assert len(datamodule.train_dataloader().dataset) == 21
 
 
 def test_drop_leaks(tmp_path, faces):
@@ -106,7 +107,7 @@ def test_drop_leaks(tmp_path, faces):
     (tmp_path / "fer2013.csv").write_text(csv_text(Faces(pixels, faces.labels, faces.usage, "")))
     kept = {}
     for drop in (False, True):
-        datamodule = FER2013DataModule(dir=str(tmp_path), drop_leaks=drop)
+        datamodule = factories.fer2013(dir=str(tmp_path), drop_leaks=drop)
         datamodule.setup()
         kept[drop] = list(datamodule.rows("train")), int(datamodule.is_fresh("val").sum())
     assert kept[False] == (list(range(21)), 6)
@@ -116,8 +117,8 @@ def test_drop_leaks(tmp_path, faces):
 def test_official_split_of_a_file_without_usage(tmp_path, faces):
     (tmp_path / "train.csv").write_text(csv_text(faces, ("emotion", "pixels")))
     with pytest.raises(FerError, match=r"data\.split=random"):
-        FER2013DataModule(dir=str(tmp_path)).setup()
-    datamodule = FER2013DataModule(dir=str(tmp_path), split="random")
+        factories.fer2013(dir=str(tmp_path)).setup()
+    datamodule = factories.fer2013(dir=str(tmp_path), split="random")
     datamodule.setup()
     assert (len(datamodule.rows("train")), len(datamodule.rows("val"))) == (28, 7)
     with pytest.raises(FerError, match=r"leaves no test rows with data\.split=random"):
@@ -129,7 +130,7 @@ def test_a_usage_that_does_not_occur_is_missed_only_when_asked_for(tmp_path, fac
     (tmp_path / "fer2013.csv").write_text(
         csv_text(Faces(faces.pixels[public], faces.labels[public], faces.usage[public], ""))
     )
-    datamodule = FER2013DataModule(dir=str(tmp_path))
+    datamodule = factories.fer2013(dir=str(tmp_path))
     datamodule.setup()
     assert len(datamodule.rows("val")) == 7
     with pytest.raises(FerError, match="has no PrivateTest rows, so there is no test split"):
@@ -137,7 +138,7 @@ def test_a_usage_that_does_not_occur_is_missed_only_when_asked_for(tmp_path, fac
 
 
 def test_sample_has_all_splits_and_says_what_it_is():
-    datamodule = SampleDataModule(train=14, val=7, test=7, seed=0)
+    datamodule = factories.synthetic(train=14, val=7, test=7, seed=0)
     datamodule.setup()
     assert [len(datamodule.rows(subset)) for subset in ("train", "val", "test")] == [14, 7, 7]
     assert datamodule.class_counts().tolist() == [2] * 7
@@ -149,7 +150,7 @@ def test_votes_go_with_the_labels_in_training_only(folder, faces):
     votes[:, 3] = 10  # all for happiness
     lines = [",".join(map(str, row)) for row in votes]
     (folder / ferplus.VOTES_FILE).write_text("\n".join([",".join(ferplus.COLUMNS), *lines]) + "\n")
-    datamodule = FER2013DataModule(dir=str(folder), batch_size=8, votes=True)
+    datamodule = factories.fer2013(dir=str(folder), batch_size=8, votes=True)
     datamodule.setup()
     _, labels, shares = next(iter(datamodule.train_dataloader()))
     assert labels.sum(dim=1).tolist() == [1] * 8
@@ -161,9 +162,9 @@ def test_votes_go_with_the_labels_in_training_only(folder, faces):
 
 def test_votes_need_their_file(folder):
     with pytest.raises(FerError, match=r"there is no .*fer2013new\.csv"):
-        FER2013DataModule(dir=str(folder), votes=True).setup()
+        factories.fer2013(dir=str(folder), votes=True).setup()
     with pytest.raises(FerError, match="set vote_weight=0"):
-        SampleDataModule(train=7, val=7, test=7, seed=0, votes=True).setup()
+        factories.synthetic(train=7, val=7, test=7, seed=0, votes=True).setup()
 
 
 def test_ferplus_has_eight_classes(folder, faces):
@@ -173,12 +174,12 @@ def test_ferplus_has_eight_classes(folder, faces):
     votes[6] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 10]  # no face
     lines = [",".join(map(str, row)) for row in votes]
     (folder / ferplus.VOTES_FILE).write_text("\n".join([",".join(ferplus.COLUMNS), *lines]) + "\n")
-    hard = FERPlusDataModule(dir=str(folder))
+    hard = factories.ferplus(dir=str(folder))
     hard.setup()
     training = faces.rows_of("Training").tolist()
     assert hard.rows("train").tolist() == [row for row in training if row not in (5, 6)]
     assert hard.class_counts().tolist() == [0] * 7 + [len(training) - 2]
-    soft = FERPlusDataModule(dir=str(folder), target="soft")
+    soft = factories.ferplus(dir=str(folder), target="soft")
     soft.setup()
     assert soft.rows("train").tolist() == [row for row in training if row != 6]
     targets = next(iter(soft.train_dataloader())).labels
@@ -191,7 +192,7 @@ def test_repeated_rows_are_left_out_of_training(folder, faces):
     pixels[1], labels[1] = pixels[0], labels[0]  # repeats a row
     pixels[3], labels[3] = pixels[2], (labels[2] + 1) % 7  # contradicts one
     (folder / "fer2013.csv").write_text(csv_text(Faces(pixels, labels, faces.usage, "")))
-    datamodule = FER2013DataModule(dir=str(folder), deduplicate=True)
+    datamodule = factories.fer2013(dir=str(folder), deduplicate=True)
     datamodule.setup()
     left_out = set(faces.rows_of("Training").tolist()) - set(datamodule.rows("train").tolist())
     assert left_out == {1, 2, 3}
@@ -200,7 +201,7 @@ def test_repeated_rows_are_left_out_of_training(folder, faces):
 def test_preloaded_batches_are_the_same(folder):
     batches = []
     for preloaded in (False, True):
-        datamodule = FER2013DataModule(dir=str(folder), batch_size=8, preload_to_device=preloaded)
+        datamodule = factories.fer2013(dir=str(folder), batch_size=8, preload_to_device=preloaded)
         datamodule.setup()
         loaded = [datamodule.on_after_batch_transfer(batch, 0) for batch in datamodule.train_dataloader()]
         batches.append([torch.cat([batch[part] for batch in loaded]) for part in (0, 1)])
@@ -213,7 +214,7 @@ def test_own_pictures_in_folders(tmp_path, faces):
         picture = tmp_path / ("happy" if row % 2 else "sad") / f"{row}.png"
         picture.parent.mkdir(exist_ok=True)
         Image.fromarray(faces.pixels[row]).save(picture)
-    datamodule = FolderDataModule(dir=str(tmp_path), val_fraction=0.3, batch_size=4)
+    datamodule = factories.image_folder(dir=str(tmp_path), val_fraction=0.3, batch_size=4)
     datamodule.setup()
     assert (len(datamodule.rows("train")), len(datamodule.rows("val"))) == (7, 3)
     with pytest.raises(FerError, match=r"holds no images for test: put some below .*/test/CLASS"):
@@ -221,7 +222,7 @@ def test_own_pictures_in_folders(tmp_path, faces):
     (tmp_path / "train").mkdir()
     for name in ("happy", "sad"):
         (tmp_path / name).rename(tmp_path / "train" / name)
-    datamodule = FolderDataModule(dir=str(tmp_path))
+    datamodule = factories.image_folder(dir=str(tmp_path))
     datamodule.setup()
     assert len(datamodule.rows("train")) == 10
     with pytest.raises(FerError, match="no images for val"):
@@ -230,7 +231,7 @@ def test_own_pictures_in_folders(tmp_path, faces):
 
 def test_excluded_rows_are_not_trained_on(folder, faces):
     (folder / "exclude.csv").write_text("row,reason\n0,flat\n2,flat\n")
-    datamodule = FER2013DataModule(dir=str(folder), exclude=str(folder / "exclude.csv"))
+    datamodule = factories.fer2013(dir=str(folder), exclude=str(folder / "exclude.csv"))
     datamodule.setup()
     assert set(faces.rows_of("Training").tolist()) - set(datamodule.rows("train").tolist()) == {0, 2}
     assert len(datamodule.rows("val")) == 7
@@ -248,7 +249,7 @@ def test_what_is_skipped_in_folders_is_said(tmp_path, faces, caplog):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(faces.pixels[0]).save(tmp_path / name, format="PNG")
     (tmp_path / "angry").mkdir()
-    datamodule = FolderDataModule(dir=str(tmp_path))
+    datamodule = factories.image_folder(dir=str(tmp_path))
     datamodule.setup()
     assert (len(datamodule.rows("train")), len(datamodule.rows("val"))) == (1, 1)
     (line,) = [line for line in caplog.messages if line.startswith("skipped in ")]
@@ -256,5 +257,5 @@ def test_what_is_skipped_in_folders_is_said(tmp_path, faces, caplog):
         assert part in line
     assert "centre squares" not in caplog.text  # they are 48x48
     Image.new("L", (200, 100)).save(tmp_path / "val" / "sad" / "4.png")
-    FolderDataModule(dir=str(tmp_path)).setup()
+    factories.image_folder(dir=str(tmp_path)).setup()
     assert "1 of 3 pictures are not 48x48: their centre squares are taken" in caplog.text

@@ -1,6 +1,6 @@
 from fer_lightning.training.evaluator import adopt_split
 
-FOLDER = {"_target_": "fer_lightning.data.datamodule.FolderDataModule", "val_fraction": 0.3, "split_seed": 4}
+FOLDER = {"_target_": "fer_lightning.data.factories.image_folder", "val_fraction": 0.3, "split_seed": 4}
 
 
 def test_a_network_trained_on_folders_is_evaluated_on_folders(compose):
@@ -20,11 +20,11 @@ def test_former_names_are_known(compose):
 def test_the_command_line_goes_first(compose):
     cfg = compose("evaluate", "ckpt=x", "data=fer2013", "data.dir=d")
     adopt_split(cfg, {"data": FOLDER}, ["data=fer2013", "data.dir=d"])
-    assert cfg.data._target_.endswith("FER2013DataModule")
+    assert cfg.data._target_.endswith("factories.fer2013")
 
 
 def test_drawn_faces_are_not_taken_for_data(compose):
     cfg = compose("evaluate", "ckpt=x", "data.dir=d")
     sample = {"_target_": "fer_lightning.data.datamodule.SampleDataModule", "train": 70}
     adopt_split(cfg, {"data": sample}, ["data.dir=d"])
-    assert cfg.data._target_.endswith("FER2013DataModule")
+    assert cfg.data._target_.endswith("factories.fer2013")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from fer_lightning.data.datamodule import SampleDataModule
+from fer_lightning.data import factories
 from fer_lightning.errors import FerError
 from fer_lightning.models.checkpoint import load_network, read
 from tests.helpers import SHRUNK, assert_one_sentence, run_command
@@ -74,7 +74,7 @@ def test_epoch_scores_are_those_of_all_faces(runs):
 def test_validation_rows_are_dealt_out_once(processes, count):
     shares, batches = [], []
     for rank in range(processes):
-        datamodule = SampleDataModule(train=7, val=count, test=7, seed=0, eval_batch_size=2)
+        datamodule = factories.synthetic(train=7, val=count, test=7, seed=0, eval_batch_size=2)
         datamodule.trainer = SimpleNamespace(world_size=processes, global_rank=rank)
         datamodule.setup()
         loader = datamodule.val_dataloader()
@@ -87,7 +87,7 @@ def test_validation_rows_are_dealt_out_once(processes, count):
 
 
 def test_fewer_faces_than_processes():
-    datamodule = SampleDataModule(train=7, val=2, test=7, seed=0)
+    datamodule = factories.synthetic(train=7, val=2, test=7, seed=0)
     datamodule.trainer = SimpleNamespace(world_size=3, global_rank=0)
     datamodule.setup()
     with pytest.raises(FerError, match="2 faces to validate on cannot be shared among 3 processes"):
@@ -98,7 +98,7 @@ def test_training_rows_are_the_same_batches_as_of_one_process():
     def batches(processes, size):
         dealt = []
         for rank in range(processes):
-            datamodule = SampleDataModule(train=24, val=7, test=7, seed=0, batch_size=size)
+            datamodule = factories.synthetic(train=24, val=7, test=7, seed=0, batch_size=size)
             datamodule.setup()
             datamodule.trainer = SimpleNamespace(world_size=processes, global_rank=rank, current_epoch=1)
             loader = datamodule.train_dataloader()

@@ -4,10 +4,13 @@ import pytest
 import torch
 from torch import nn
 
-from fer_lightning.data.datamodule import SampleDataModule
-from fer_lightning.errors import FerError
-from fer_lightning.training.callbacks.hard_examples import HardExampleMining, NoHardExamples, mine
+from fer_lightning.data import factories
+from fer_lightning.models.checkpoint import read
 from fer_lightning.training.classifier import ExpressionClassifier
+from fer_lightning.training.mining import ROWS_FILE, candidate_rows, mine
+from fer_lightning.training.phase import Phase
+from fer_lightning.training.phase_fit import fit_phase
+from tests.helpers import SHRUNK
 
 
 class KnowsTheAnswers(nn.Module):
@@ -36,9 +39,9 @@ class Never(nn.Module):
 
 @pytest.fixture
 def datamodule():
-    datamodule = SampleDataModule(train=42, val=14, test=14, seed=0, eval_batch_size=16, augment=Never())
+    datamodule = factories.synthetic(train=42, val=14, test=14, seed=0, eval_batch_size=16, augment=Never())
     datamodule.setup()
-    datamodule.start_phase(augment=True)
+    datamodule.phase = datamodule.phase_data(augment=True)
     return datamodule
 
 
@@ -49,30 +52,34 @@ def make_trainer(**options):
 
 
 def test_mines_exactly_the_wrong_ones_in_eval_mode_and_from_training_alone(datamodule):
-    wrong = datamodule.rows("train")[[3, 17, 40]]
+    rows = datamodule.rows("train")
+    wrong = rows[[3, 17, 40]]
     network = KnowsTheAnswers(datamodule.faces, [*wrong, *datamodule.rows("val")[:5]])
     module = ExpressionClassifier(network).train()
-    rows = mine(make_trainer(), module, datamodule)
-    assert rows.tolist() == wrong.tolist()
+    assert mine(make_trainer(), module, datamodule, rows).tolist() == wrong.tolist()
     assert network.modes == {False}
     assert module.training
-    training = {face.tobytes() for face in datamodule.faces.pixels[datamodule.rows("train")]}
+    training = {face.tobytes() for face in datamodule.faces.pixels[rows]}
     assert set(network.seen) == training
 
 
 @pytest.mark.parametrize("world_size", [2, 3, 5])
 def test_shards_add_up(datamodule, world_size):
     """Each rank looks at its share; the sum over ranks is the whole."""
-    wrong = datamodule.rows("train")[[0, 5, 6, 41]]
+    rows = datamodule.rows("train")
+    wrong = rows[[0, 5, 6, 41]]
     shares = []
 
     class Rank:
-        precision_plugin = make_trainer().precision_plugin
-        limit_train_batches = 1.0
+        root_device = torch.device("cpu")
+        interrupted = received_sigterm = False
 
         def __init__(self, rank):
             self.global_rank, self.world_size = rank, world_size
             self.strategy = self
+
+        def predict(self, module, loader):
+            return make_trainer().predict(module, loader)
 
         def reduce(self, mask, reduce_op):
             shares.append(mask)
@@ -80,59 +87,58 @@ def test_shards_add_up(datamodule, world_size):
 
     network = KnowsTheAnswers(datamodule.faces, wrong)
     for rank in range(world_size):
-        rows = mine(Rank(rank), ExpressionClassifier(network), datamodule)
-    assert rows.tolist() == wrong.tolist()
-    assert len(network.seen) == len(datamodule.rows("train"))  # no face twice
+        found = mine(Rank(rank), ExpressionClassifier(network), datamodule, rows)
+    assert found.tolist() == wrong.tolist()
+    assert len(network.seen) == len(rows)  # no face twice
 
 
 @pytest.mark.parametrize(("limit", "count"), [(1, 8), (3, 24), (100, 42), (0.5, 21), (1.0, 42)])
 def test_no_more_rows_are_mined_than_an_epoch_trains_on(datamodule, limit, count):
     datamodule.batch_size = 8
     rows = datamodule.rows("train")
-    network = KnowsTheAnswers(datamodule.faces, rows)
-    mined = mine(make_trainer(limit_train_batches=limit), ExpressionClassifier(network), datamodule)
-    assert len(network.seen) == len(mined) == count
-    assert np.diff(mined).max() <= len(rows) // count + 1  # spread over all of them, which may be sorted by class
+    candidates = candidate_rows(make_trainer(limit_train_batches=limit), datamodule)
+    assert len(candidates) == len(set(candidates)) == count
+    assert np.diff(candidates).max() <= len(rows) // count + 1  # spread over all of them, which may be sorted by class
 
 
-def test_nothing_wrong(datamodule):
-    module = ExpressionClassifier(KnowsTheAnswers(datamodule.faces, []))
-    with pytest.raises(NoHardExamples):
-        make_trainer(callbacks=[HardExampleMining()]).fit(module, datamodule=datamodule)
+class TestPhase:
+    """A whole hard phase, of a network that knows which examples it gets wrong."""
 
+    @pytest.fixture
+    def fit(self, compose, datamodule, tmp_path):
+        def fitted(wrong_rows, holdout=0.0, *words):
+            cfg = compose("train", *SHRUNK, "+experiment=hard_mining", *words)
+            module = ExpressionClassifier(
+                KnowsTheAnswers(datamodule.faces, wrong_rows), settings={"model": {"_target_": "of this test"}}
+            )
+            return fit_phase(
+                cfg, 1, "hard", Phase("hard", epochs=1, holdout=holdout), module, datamodule, tmp_path / "2-hard"
+            )
 
-def test_one_wrong_example_is_too_few_to_hold_one_out(datamodule):
-    module = ExpressionClassifier(KnowsTheAnswers(datamodule.faces, datamodule.rows("train")[:1]))
-    with pytest.raises(NoHardExamples):
-        make_trainer(callbacks=[HardExampleMining(holdout=0.2)]).fit(module, datamodule=datamodule)
+        return fitted
 
+    def test_nothing_wrong(self, fit, caplog):
+        assert fit([]).skipped
+        assert "phase hard is skipped: there are no hard examples" in caplog.text
 
-@pytest.mark.parametrize("holdout", [0.2, 0.8])
-def test_two_wrong_examples_are_enough(datamodule, holdout):
-    datamodule.start_phase(augment=False)
-    module = ExpressionClassifier(KnowsTheAnswers(datamodule.faces, datamodule.rows("train")[:2]))
-    make_trainer(callbacks=[HardExampleMining(holdout=holdout)]).fit(module, datamodule=datamodule)
-    assert len(datamodule.phase_rows) == 1
+    def test_one_wrong_example_is_too_few_to_hold_one_out(self, fit, datamodule):
+        assert fit(datamodule.rows("train")[:1], holdout=0.2).skipped
 
+    @pytest.mark.parametrize("holdout", [0.2, 0.8])
+    def test_two_wrong_examples_are_enough(self, fit, datamodule, holdout):
+        assert fit(datamodule.rows("train")[:2], holdout=holdout).examples == 1
 
-def test_restricts_the_phase_and_keeps_its_rows(datamodule):
-    datamodule.start_phase(augment=False)
-    wrong = datamodule.rows("train")[:10]
-    callback = HardExampleMining(holdout=0.2)
-    module = ExpressionClassifier(KnowsTheAnswers(datamodule.faces, wrong))
-    make_trainer(callbacks=[callback]).fit(module, datamodule=datamodule)
-    assert len(datamodule.phase_rows) == 8
-    assert set(datamodule.phase_rows) <= set(wrong)
-
-    resumed = HardExampleMining(holdout=0.2)
-    resumed.load_state_dict(callback.state_dict())
-    everything_right = ExpressionClassifier(KnowsTheAnswers(datamodule.faces, []))
-    before = datamodule.phase_rows
-    datamodule.start_phase(augment=False)
-    make_trainer(callbacks=[resumed]).fit(everything_right, datamodule=datamodule)  # does not mine again
-    assert datamodule.phase_rows.tolist() == before.tolist()
-
-
-def test_holdout_range():
-    with pytest.raises(FerError, match="holdout"):
-        HardExampleMining(holdout=1.0)
+    @pytest.mark.parametrize("left", [True, False])
+    def test_a_phase_that_goes_on_keeps_its_rows(self, fit, datamodule, tmp_path, left):
+        """From its checkpoint, or from its file if it was interrupted before its first checkpoint."""
+        wrong = datamodule.rows("train")[:10]
+        assert fit(wrong, holdout=0.2).examples == 8
+        first = datamodule.phase
+        assert set(first.rows) | set(first.val_rows) == set(wrong)
+        last = tmp_path / "2-hard" / "checkpoints" / "last.ckpt"
+        assert read(last)["callbacks"]["HardExampleMining"]["rows"].tolist() == wrong.tolist()
+        (tmp_path / "2-hard" / ROWS_FILE if left else last).unlink()
+        if not left:
+            last.with_name("before_last.ckpt").unlink(missing_ok=True)
+        assert fit([], holdout=0.2).examples == 8  # does not mine again
+        assert datamodule.phase.rows.tolist() == first.rows.tolist()

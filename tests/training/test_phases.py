@@ -6,7 +6,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from fer_lightning.errors import FerError
-from fer_lightning.training.phases import Phase, parse_phases
+from fer_lightning.training.phase import Phase, parse_phases
 
 
 def test_packaged_hard_mining(compose):

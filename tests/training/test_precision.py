@@ -15,8 +15,8 @@ from omegaconf import OmegaConf
 
 from fer_lightning.models.checkpoint import read
 from fer_lightning.training import precision
-from fer_lightning.training.phases import make_trainer
 from fer_lightning.training.precision import SharedPrecision, best_precision
+from fer_lightning.training.trainers import make_trainer
 from tests.helpers import SHRUNK
 
 FLOAT32, BFLOAT16 = {"float32": 300.0, "bfloat16": 200.0}, {"float32": 100.0, "bfloat16": 200.0}

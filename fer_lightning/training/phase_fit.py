@@ -1,0 +1,127 @@
+"""One phase: its data and callbacks are prepared, then a fresh Trainer fits it."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import numpy as np
+from omegaconf import DictConfig
+
+from fer_lightning.data.datamodule import FaceDataModule
+from fer_lightning.training.callbacks.epoch_seed import EpochSeed
+from fer_lightning.training.callbacks.finite_loss import FiniteLoss
+from fer_lightning.training.callbacks.graceful_stop import GracefulStop
+from fer_lightning.training.callbacks.hard_examples import HardExampleMining
+from fer_lightning.training.callbacks.history import History
+from fer_lightning.training.checkpoint_io import KeepingCheckpointIO, newest
+from fer_lightning.training.classifier import ExpressionClassifier
+from fer_lightning.training.mining import mined_rows
+from fer_lightning.training.phase import Phase, PhaseResult, checkpoint_path
+from fer_lightning.training.precision import SharedPrecision
+from fer_lightning.training.run_config import plain
+from fer_lightning.training.signals import raising_keyboard_interrupt
+from fer_lightning.training.trainers import make_callbacks, make_logger, make_trainer
+from fer_lightning.utils import shell_words
+
+log = logging.getLogger(__name__)
+
+
+def fit_phase(
+    cfg: DictConfig,
+    index: int,
+    name: str,
+    phase: Phase,
+    module: ExpressionClassifier,
+    datamodule: FaceDataModule,
+    folder: Path,
+) -> PhaseResult:
+    """Train ``module`` by ``phase``, from where its last checkpoint in ``folder`` ends.
+
+    Args:
+        index: the phase's place in the run, from 0.
+
+    Raises:
+        KeyboardInterrupt: on Ctrl-C, with a text that says how to go on.
+    """
+    history = History()
+    last = checkpoint_path(folder, "last")
+    graceful_stop = GracefulStop(last)
+
+    def stopped(interrupt: KeyboardInterrupt) -> KeyboardInterrupt:
+        kind = KeyboardInterrupt if graceful_stop.interrupted else type(interrupt)
+        return kind(
+            f"stopped in phase {name} after {len(history.epochs)} whole epochs; go on with: "
+            f"{shell_words.resume(folder.parent.parent)}"
+        )
+
+    for unsafe in folder.glob("hpc_ckpt_*.ckpt"):  # Lightning's, when SLURM takes a job back: from within a step
+        unsafe.unlink(missing_ok=True)  # another process may be first
+    saved = newest(last.parent)
+    callbacks: list[L.Callback] = [SharedPrecision(), FiniteLoss(), history, EpochSeed(cfg.seed, index)]
+    rows: np.ndarray | None = None
+    if phase.source == "hard":
+        rows = None if saved is None else HardExampleMining.rows_in(saved[1])
+        if rows is None:
+            try:
+                rows = mined_rows(cfg, module, datamodule, folder)
+            except KeyboardInterrupt as interrupt:
+                raise stopped(interrupt) from None
+        if len(rows) < (2 if phase.holdout else 1):
+            log.warning("phase %s is skipped: there are no hard examples, or too few for its holdout", name)
+            return PhaseResult(name, phase)
+        callbacks.append(HardExampleMining(rows))
+    if cfg.trainer.enable_checkpointing:
+        callbacks.append(graceful_stop)
+    checkpoints = {"dirpath": str(last.parent)}
+    callbacks += make_callbacks(
+        cfg,
+        {
+            "early_stopping": {"patience": phase.patience},
+            "checkpoint": checkpoints,
+            "last_checkpoint": checkpoints,
+        },
+    )
+    caps = [phase.epochs, cfg.trainer.max_epochs, None if saved is None else _stopped_after(saved[1], phase)]
+    trainer = make_trainer(
+        cfg.trainer,
+        max_epochs=min(cap for cap in caps if cap is not None),
+        callbacks=callbacks,
+        plugins=[KeepingCheckpointIO(), *(plain(cfg.trainer).get("plugins") or [])],
+        logger=[make_logger(logger, folder) for logger in cfg.logger.values() if logger is not None],
+        default_root_dir=str(folder),
+    )
+    datamodule.phase = datamodule.phase_data(augment=phase.augment, rows=rows, holdout=phase.holdout)
+    module.lr_factor = phase.lr_factor
+    resumed = None if saved is None else str(saved[0])
+    try:
+        with raising_keyboard_interrupt(trainer):
+            trainer.fit(module, datamodule=datamodule, ckpt_path=resumed, weights_only=True)
+    except KeyboardInterrupt as interrupt:
+        raise stopped(interrupt) from None
+    wrote_none = trainer.strategy.broadcast(not last.is_file())  # else a slower process might see the others' new one
+    if cfg.trainer.enable_checkpointing and not cfg.trainer.fast_dev_run and wrote_none:
+        # trainer.max_steps and max_time can end a phase within its first epoch
+        trainer.save_checkpoint(last, weights_only=False)
+    best = getattr(trainer.checkpoint_callback, "best_model_score", None)
+    return PhaseResult(
+        name,
+        phase,
+        examples=len(datamodule.phase.rows),
+        epochs=len(history.epochs),
+        history=history.epochs,
+        best_val_accuracy=None if best is None else float(best),
+    )
+
+
+def _stopped_after(saved: dict[str, Any], phase: Phase) -> int | None:
+    """Epochs that the phase had trained when early stopping ended it, if its checkpoint ``saved`` says so.
+
+    Lightning would train one more each time such a checkpoint is resumed.
+    """
+    states = saved["callbacks"]
+    stopped = any(
+        name.startswith("EarlyStopping") and state["stopped_epoch"] and state["wait_count"] >= phase.patience
+        for name, state in states.items()
+    )
+    return len(states["History"]["epochs"]) if stopped else None
