@@ -1,7 +1,8 @@
 """Batched augmentation on the device, for training only: one draw an image.
 
 torchvision's transforms draw once for a whole batch, so the maps are built here; the sampling itself
-is PyTorch's. Only mixing, where one draw a batch is what its papers do, is torchvision's.
+is PyTorch's. Only mixing, for which the papers draw once a batch, is torchvision's. Pixels are float32 in 0..255
+from the first step on and are never rounded, as in the notebook's ImageDataGenerator.
 """
 
 import math
@@ -85,10 +86,10 @@ class Augmentation(nn.Module):
             classes: K of mixed labels.
 
         Returns:
-            The batch with images [B, 1, size, size], uint8. Where images are mixed, so are labels, float32 [B, K],
-            and votes.
+            The batch with images float32 [B, 1, size, size] in 0..255. Where images are mixed, so are labels,
+            float32 [B, K], and votes.
         """
-        images, labels, votes = batch
+        images, labels, votes = batch.images.float(), batch.labels, batch.votes
         if self.degrade is not None:
             images = self.degrade(images)
         images = self.affine(images, self.size)
@@ -101,8 +102,7 @@ class Augmentation(nn.Module):
         targets = labels if labels.ndim == 2 else F.one_hot(labels, classes).float()
         if votes is not None:  # mixed with the same partner and share
             targets = torch.cat([targets, votes], dim=1)
-        mixed, targets = self.mix(images.float(), targets)
-        images = mixed.round_().to(torch.uint8)
+        images, targets = self.mix(images, targets)
         if votes is None:
             return Batch(images, targets)
         labels, votes = targets.tensor_split([targets.shape[1] - votes.shape[1]], dim=1)
@@ -110,11 +110,10 @@ class Augmentation(nn.Module):
 
     def _change_light(self, images: Tensor) -> Tensor:
         count, device = len(images), images.device
-        pixels = images.float()
-        mean = pixels.mean(dim=(1, 2, 3), keepdim=True)
+        mean = images.mean(dim=(1, 2, 3), keepdim=True)
         factor = 1 + _uniform(count, self.contrast, device).view(-1, 1, 1, 1)
         added = MAX_PIXEL * _uniform(count, self.brightness, device).view(-1, 1, 1, 1)
-        return ((pixels - mean) * factor + mean + added).round_().clamp_(0, MAX_PIXEL).to(torch.uint8)
+        return ((images - mean) * factor + mean + added).clamp_(0, MAX_PIXEL)
 
     def _erase(self, images: Tensor) -> Tensor:
         count, device = len(images), images.device
@@ -128,7 +127,7 @@ class Augmentation(nn.Module):
 
         square = covered(height)[:, None, :, None] & covered(width)[:, None, None, :]
         chosen = (torch.rand(count, device=device) < self.random_erasing).view(-1, 1, 1, 1)
-        grey = torch.randint(0, MAX_PIXEL + 1, (count, 1, 1, 1), device=device, dtype=torch.uint8)
+        grey = torch.randint(0, MAX_PIXEL + 1, (count, 1, 1, 1), device=device, dtype=torch.uint8).float()
         return torch.where(square & chosen, grey, images)
 
 
@@ -160,7 +159,7 @@ class RandomAffine(nn.Module):
         self.flip = flip
 
     def forward(self, images: Tensor, size: int | None = None) -> Tensor:
-        """uint8 [B, 1, H, W] -> uint8 [B, 1, size, size] at the same scale, on the same device.
+        """float32 [B, 1, H, W] -> float32 [B, 1, size, size] at the same scale, on the same device.
 
         ``size`` None keeps height and width.
         """
@@ -170,8 +169,7 @@ class RandomAffine(nn.Module):
         # the crop's part of the coordinates, which reach from -1 to 1 over the image
         theta = theta * torch.tensor([columns / width, rows / height, 1.0], device=images.device)
         grid = F.affine_grid(theta, [count, channels, rows, columns], align_corners=False)
-        moved = F.grid_sample(images.float(), grid, mode="bilinear", padding_mode="border", align_corners=False)
-        return moved.round_().to(torch.uint8)
+        return F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
     def _draw(self, count: int, device: torch.device) -> Tensor:
         """float32 [count, 2, 3]: the maps from output to input coordinates, both in -1..1."""

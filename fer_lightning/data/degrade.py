@@ -37,16 +37,16 @@ class Degrade(nn.Module):
         self.probability = probability
 
     def forward(self, images: Tensor) -> Tensor:
-        """uint8 [B, 1, S, S] -> the same, on the same device; S at least 32."""
+        """float32 [B, 1, S, S] in 0..255 -> the same, on the same device; S at least 32."""
         count, device = len(images), images.device
         least, most = _SIDES
         sides = torch.randint(least, most + 1, (count,), device=device)
         qualities = torch.empty(count, device=device).uniform_(*_QUALITIES)
         chosen = torch.rand(count, device=device) < self.probability
         shrink, enlarge = _shrinking(sides, images.shape[-1]), _enlarging(sides, images.shape[-1])
-        small = shrink @ images.squeeze(1).float() @ shrink.mT
+        small = shrink @ images.squeeze(1) @ shrink.mT
         large = enlarge @ _quantised(small, qualities) @ enlarge.mT
-        degraded = large.round_().clamp_(0, MAX_PIXEL).to(torch.uint8).unsqueeze(1)
+        degraded = large.clamp_(0, MAX_PIXEL).unsqueeze(1)
         return torch.where(chosen.view(-1, 1, 1, 1), degraded, images)
 
 

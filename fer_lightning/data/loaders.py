@@ -18,7 +18,7 @@ class Batch(NamedTuple):
     """Some faces and what is known of them.
 
     Attributes:
-        images: uint8 [B, 1, 48, 48]; float32 of the same range once an augmentation has mixed them.
+        images: uint8 [B, 1, 48, 48]; once augmented float32 [B, 1, size, size], of the same range.
         labels: int64 [B], or in training also float32 [B, classes], probabilities.
         votes: float32 [B, 8], FER+'s votes as shares, zeros where there are none; None without votes.
     """

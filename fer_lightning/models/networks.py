@@ -10,7 +10,7 @@ from fer_lightning.constants import MAX_PIXEL, NUM_CLASSES
 
 
 class Scale(nn.Module):
-    """uint8 0..255 -> float32 0..1, so that training, prediction and export agree on it."""
+    """uint8 or float32 0..255 -> float32 0..1, so that training, prediction and export agree on it."""
 
     def forward(self, images: Tensor) -> Tensor:
         return images.float() / MAX_PIXEL

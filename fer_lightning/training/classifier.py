@@ -114,7 +114,7 @@ class ExpressionClassifier(L.LightningModule):
         self.val_loss = MeanMetric()
 
     def forward(self, images: Tensor) -> Tensor:
-        """uint8 [B, 1, 48, 48] -> float32 logits [B, classes]."""
+        """uint8 [B, 1, 48, 48], or float32 of the same range -> float32 logits [B, classes]."""
         return self.network(self._inputs(images)).float()
 
     def _inputs(self, images: Tensor) -> Tensor:
@@ -161,21 +161,21 @@ class ExpressionClassifier(L.LightningModule):
 
     def _loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """The training loss of a batch, and its logits."""
-        images, labels, votes = batch
-        features, logits = self._run(images)
-        loss = F.cross_entropy(logits, labels, weight=self.class_weights, label_smoothing=self._label_smoothing)
+        inputs = self._inputs(batch.images)
+        features, logits = self._run(inputs)
+        loss = F.cross_entropy(logits, batch.labels, weight=self.class_weights, label_smoothing=self._label_smoothing)
         if self._distillation is not None:
-            loss = self._distillation.mixed(loss, logits, self.scale(images))
-        if self.vote_head is not None and features is not None and votes is not None:
-            loss = loss + self.vote_weight * F.cross_entropy(self.vote_head(features).float(), votes)
+            loss = self._distillation.mixed(loss, logits, inputs)
+        if self.vote_head is not None and features is not None and batch.votes is not None:
+            loss = loss + self.vote_weight * F.cross_entropy(self.vote_head(features).float(), batch.votes)
         return loss, logits
 
-    def _features_and_logits(self, images: Tensor) -> tuple[Tensor | None, Tensor]:
+    def _features_and_logits(self, inputs: Tensor) -> tuple[Tensor | None, Tensor]:
         """What the network's head reads, [B, features], if votes are learnt from it; float32 logits, [B, classes]."""
         if self.vote_head is None:
-            return None, self(images)
+            return None, self.network(inputs).float()
         assert isinstance(self.network, FaceNetwork)
-        features = self.network.forward_features(self._inputs(images))
+        features = self.network.forward_features(inputs)
         return features, self.network.forward_head(features).float()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:

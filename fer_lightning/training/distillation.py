@@ -30,16 +30,16 @@ class Distillation:
         if not isinstance(self.temperature, int | float) or not self.temperature > 0:
             raise ValueError(f"temperature={self.temperature} is no number above 0")
 
-    def mixed(self, loss: Tensor, logits: Tensor, images: Tensor) -> Tensor:
-        """``loss`` and the divergence from the teacher's answers to the same, augmented images.
+    def mixed(self, loss: Tensor, logits: Tensor, inputs: Tensor) -> Tensor:
+        """``loss`` and the divergence from the teacher's answers to the same, augmented inputs.
 
         Args:
             loss: the mean over the batch of what the labels say.
             logits: float32 [B, classes], the student's.
-            images: float32 [B, 1, H, W] in 0..1.
+            inputs: float32 [B, 1, H, W] in 0..1, of both networks.
         """
         with torch.no_grad():
-            answers = self.teacher(images.contiguous(memory_format=torch.channels_last)).float()
+            answers = self.teacher(inputs).float()
         divergence = F.kl_div(
             F.log_softmax(logits / self.temperature, dim=1),
             F.log_softmax(answers / self.temperature, dim=1),
