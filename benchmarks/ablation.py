@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 
 from fer_lightning.reporting.style import BLUE, GREY, ORANGE, STYLE, save
 from fer_lightning.utils.environment import describe
+from fer_lightning.utils.terminal import make_table
 
 COMMON = [
     "+experiment=best",
@@ -68,10 +67,8 @@ def main() -> None:
     parser.add_argument("data", type=Path, metavar="DIR", help="the folder with FER2013 and fer2013new.csv")
     parser.add_argument("--out", type=Path, default=Path("outputs/ablation"), help="where the runs go (%(default)s)")
     arguments = parser.parse_args()
-    table = Table(title="One change at a time", caption=describe("torch", "lightning"), box=SIMPLE_HEAD)
-    for column in ("change", "overrides", "val loss", "accuracy", "macro F1"):
-        is_text = column in ("change", "overrides")
-        table.add_column(column, justify="left" if is_text else "right", no_wrap=not is_text, overflow="fold")
+    columns = ("change", "overrides", "val loss", "accuracy", "macro F1")
+    table = make_table("One change at a time", columns, texts=2, caption=describe("torch", "lightning"))
     found = {name: run(name, arguments.data, arguments.out) for name in VARIANTS}
     for name, metrics in found.items():
         figures = (f"{metrics['loss']:.3f}", f"{metrics['accuracy']:.1%}", f"{metrics['macro_f1']:.3f}")

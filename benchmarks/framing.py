@@ -10,14 +10,13 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
 from fer_lightning.constants import IMAGE_SIZE
 from fer_lightning.data import cache, kaggle_csv
 from fer_lightning.inference.face_detection import FaceDetector
+from fer_lightning.utils.terminal import make_table
 
 ENLARGED = 6
 BORDER = 12  # pixels to each side
@@ -55,11 +54,8 @@ def main() -> None:
     detector = FaceDetector()
     measured = [measure(faces.pixels[row], detector) for row in track(rows, "measuring")]
     found = np.array([each for each in measured if each is not None])
-    table = Table(
-        title=f"a face was found in {len(found):,} of {len(rows):,} ({len(found) / len(rows):.1%})", box=SIMPLE_HEAD
-    )
-    for column in ("", "median", "10 %", "90 %"):
-        table.add_column(column, justify="left" if column == "" else "right")
+    title = f"a face was found in {len(found):,} of {len(rows):,} ({len(found) / len(rows):.1%})"
+    table = make_table(title, ("", "median", "10 %", "90 %"))
     names = ("crop side, in boxes", "shift right, in crop sides", "shift down", "eye distance", "tilt, degrees")
     for name, values in zip(names, found.T, strict=True):
         table.add_row(name, *(f"{value:.3f}" for value in np.quantile(values, [0.5, 0.1, 0.9])))

@@ -12,12 +12,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
 from fer_lightning.utils.environment import describe
+from fer_lightning.utils.terminal import make_table
 
 FACTORS = (1, 4, 16)
 BATCHES = 200
@@ -83,13 +82,12 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="where the large files go (default: the system's)")
     arguments = parser.parse_args()
     header, rows = (arguments.data / "fer2013.csv").read_bytes().split(b"\n", 1)
-    table = Table(
-        title="FER2013, repeated; own memory of the parser, and of training",
+    table = make_table(
+        "FER2013, repeated; own memory of the parser, and of training",
+        ("rows", "CSV, MB", "cache, MB", "parse, s", "MiB", "cached, s", "images/s", "epoch, min", "MiB"),
+        texts=0,
         caption=describe("torch"),
-        box=SIMPLE_HEAD,
     )
-    for column in ("rows", "CSV, MB", "cache, MB", "parse, s", "MiB", "cached, s", "images/s", "epoch, min", "MiB"):
-        table.add_column(column, justify="right", no_wrap=True)
     for factor in track(FACTORS, "measuring", transient=True):
         with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
             path = Path(folder) / "fer2013.csv"

@@ -14,13 +14,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 from torchvision import datasets
 
 from fer_lightning.data import cache
 from fer_lightning.utils.environment import describe
+from fer_lightning.utils.terminal import make_table
 
 
 def notebook_loop(path: Path) -> np.ndarray:
@@ -86,14 +85,11 @@ def main() -> None:
                 expected = pixels.copy() if expected is None else expected
                 np.testing.assert_array_equal(pixels, expected)
     best = {name: min(values) for name, values in seconds.items()}
-    table = Table(
-        title=f"Reading {source.stat().st_size / 1e6:.0f} MB, best of {arguments.repeat}",
+    table = make_table(
+        f"Reading {source.stat().st_size / 1e6:.0f} MB, best of {arguments.repeat}",
+        ("reader", "seconds", "of our cold load"),
         caption=describe("numpy", "pandas", "torchvision"),
-        box=SIMPLE_HEAD,
     )
-    table.add_column("reader")
-    table.add_column("seconds", justify="right")
-    table.add_column("of our cold load", justify="right")
     for name, value in best.items():
         table.add_row(name, f"{value:.2f}", f"{value / best['fer_lightning, cold']:.2f} x")
     Console().print(table)

@@ -14,11 +14,10 @@ import tempfile
 from pathlib import Path
 
 import torch
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 
 from fer_lightning.utils.environment import describe
+from fer_lightning.utils.terminal import make_table
 
 # the largest of the processes that a command started, in KiB as Linux has it, or in bytes as macOS has
 _MEASURED = """
@@ -68,13 +67,12 @@ def main() -> None:
     most = torch.cuda.device_count() or 2
     counts = [2**power for power in range(most.bit_length()) if 2**power <= most]
     kind = torch.cuda.get_device_name() if torch.cuda.is_available() else "one thread each"
-    table = Table(
-        title=f"Training in several processes, {kind}, batches of {arguments.batch_size}",
+    table = make_table(
+        f"Training in several processes, {kind}, batches of {arguments.batch_size}",
+        ("processes", "images/s", "times one", "efficiency", "largest, MiB"),
+        texts=0,
         caption=describe("torch", "lightning"),
-        box=SIMPLE_HEAD,
     )
-    for column in ("processes", "images/s", "times one", "efficiency", "largest, MiB"):
-        table.add_column(column, justify="right")
     alone = 0.0
     for count in counts:
         rate, peak = train(count, arguments.steps * arguments.batch_size, arguments.batch_size)

@@ -12,14 +12,13 @@ from fer_lightning.export.check.latency import RUNS_A_TURN, milliseconds
 from fer_lightning.export.check.measure import NOTEBOOK
 from fer_lightning.export.check.runtimes import LITERT, ONNX_RUNTIME, is_installed, load
 from fer_lightning.export.convert.keras import to_notebook_tflite
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 
 from fer_lightning.errors import exit_on_user_error
 from fer_lightning.inference.tflite_model import read_manifest
 from fer_lightning.models.networks import ExpressionCNN
 from fer_lightning.utils.environment import describe
+from fer_lightning.utils.terminal import make_table
 
 THREADS = (1, 2)
 
@@ -45,11 +44,8 @@ def main() -> None:
         }
     measured = f"medians of {arguments.turns} turns of {RUNS_A_TURN} runs"
     machine = describe("ai-edge-litert", "onnxruntime", "tensorflow")
-    table = Table(title=f"Milliseconds a face, {measured}\n{machine}", box=SIMPLE_HEAD)
-    table.add_column("file", no_wrap=True)
-    for column in ("MB", *(f"{threads} thread{'s' if threads > 1 else ''}" for threads in THREADS)):
-        table.add_column(column, justify="right")
-    table.add_column("times as fast", justify="right")
+    threaded = [f"{threads} thread{'s' if threads > 1 else ''}" for threads in THREADS]
+    table = make_table(f"Milliseconds a face, {measured}\n{machine}", ("file", "MB", *threaded, "times as fast"))
     for name in files:
         cells = [f"{times[threads][name]:.2f}" for threads in THREADS]
         ratio = times[1][NOTEBOOK] / times[1][name]

@@ -14,11 +14,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 
 from fer_lightning.utils.environment import describe
+from fer_lightning.utils.terminal import make_table
 
 NOTEBOOK_ACCURACY = 0.678
 RECIPES = {"ours": ["+experiment=best"], "the notebook's": ["+experiment=notebook", "data.split=official"]}
@@ -63,11 +62,11 @@ def main() -> None:
     parser.add_argument("--notebook", type=Path, metavar="RUN_DIR", help="a run of the notebook's recipe that is done")
     arguments = parser.parse_args()
     given = {"ours": arguments.ours, "the notebook's": arguments.notebook}
-    table = Table(
-        title=f"Time to {arguments.target:.1%} on PublicTest", caption=describe("torch", "lightning"), box=SIMPLE_HEAD
+    table = make_table(
+        f"Time to {arguments.target:.1%} on PublicTest",
+        ("recipe", "seconds", "epochs", "best", "of epochs", "s/epoch"),
+        caption=describe("torch", "lightning"),
     )
-    for column in ("recipe", "seconds", "epochs", "best", "of epochs", "s/epoch"):
-        table.add_column(column, justify="left" if column == "recipe" else "right", no_wrap=True)
     with tempfile.TemporaryDirectory() as folder:
         for name, overrides in RECIPES.items():
             run_dir = given[name] or Path(folder) / name.split()[-1]

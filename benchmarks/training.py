@@ -27,9 +27,7 @@ import torch
 from fer_lightning.export.convert.keras import keras_network
 from hydra.utils import instantiate
 from omegaconf import DictConfig
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 from torch.utils.flop_counter import FlopCounterMode
 
 from fer_lightning.models.networks import ExpressionCNN
@@ -39,6 +37,7 @@ from fer_lightning.training.precision import settle
 from fer_lightning.training.run_config import plain
 from fer_lightning.utils.environment import describe
 from fer_lightning.utils.quiet import quiet_libraries
+from fer_lightning.utils.terminal import make_table
 
 
 def compose(batch_size: int, steps: int, overrides: list[str]) -> DictConfig:
@@ -199,14 +198,12 @@ def main() -> None:
         turns["bare step"].append(bare_step(cfg, arguments.steps))
         turns["Keras"].append(keras_in_its_own_process(arguments.batch_size, arguments.steps))
     medians = {name: float(np.median(values)) for name, values in turns.items()}
-    table = Table(
-        title=f"Training, batch {arguments.batch_size}, {cfg.trainer.precision}: "
+    table = make_table(
+        f"Training, batch {arguments.batch_size}, {cfg.trainer.precision}: "
         f"median of {arguments.repeat} turns of {arguments.steps} steps",
+        ("", "images/s", "each turn", "ours to this"),
         caption=describe("torch", "tensorflow"),
-        box=SIMPLE_HEAD,
     )
-    for column in ("", "images/s", "each turn", "ours to this"):
-        table.add_column(column, justify="left" if column == "" else "right", no_wrap=True)
     for name, value in medians.items():
         each = " ".join(f"{turn:.0f}" for turn in turns[name])
         table.add_row(name, f"{value:.0f}", each, f"{medians['ours'] / value:.2f} x")

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from fer_lightning.errors import FerError, exit_on_user_error
 from fer_lightning.utils.command_line import argument_parser
+from fer_lightning.utils.terminal import make_table
 
 from .missing_packages import explaining_missing_packages
 
@@ -66,9 +65,7 @@ def verify(folder: Path, *, with_tensorflow: bool = False) -> Verdict:
     pixels, expected, tolerances = read_golden(folder)
     for name, entry in manifest["documents"].items():
         wrong += _damage(folder / name, name, entry)
-    table = Table(box=SIMPLE_HEAD)
-    for column in ("file", "bytes", "golden faces"):
-        table.add_column(column, justify="left" if column == "file" else "right")
+    table = make_table(None, ("file", "bytes", "golden faces"), texts=3)
     for name, entry in manifest["files"].items():
         runtime = entry.get("runtime")
         damage = _damage(folder / name, name, entry)

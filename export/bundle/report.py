@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 
 from fer_lightning.reporting import plots
 from fer_lightning.utils import files
+from fer_lightning.utils.terminal import make_table
 
 from ..check.parity import Agreement
 
@@ -71,9 +70,7 @@ def write(rows: Sequence[Row], facts: Sequence[str], report: Path, picture: Path
 
 def show(rows: Sequence[Row], title: str) -> None:
     """Print the table."""
-    table = Table(title=title, box=SIMPLE_HEAD, pad_edge=False)
-    for index, column in enumerate(_SHORT):
-        table.add_column(column, justify="right" if index else "left", no_wrap=index > 0, overflow="fold")
+    table = make_table(title, _SHORT)
     for row in rows:
         table.add_row(*row.cells()[: len(_SHORT)])
     Console().print(table)

@@ -8,9 +8,7 @@ from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 
 from fer_lightning.constants import LABELS
 from fer_lightning.data import cache, ferplus, kaggle_csv
@@ -19,6 +17,7 @@ from fer_lightning.data.faces import UNKNOWN, USAGES, Faces, occurs_in
 from fer_lightning.reporting import face_sheets
 from fer_lightning.utils import files
 from fer_lightning.utils.quiet import quiet_libraries
+from fer_lightning.utils.terminal import make_table
 
 log = logging.getLogger(__name__)
 
@@ -69,9 +68,7 @@ def _label(faces: Faces, row: int) -> str:
 
 def print_table(findings: Iterable[Finding], faces: Faces) -> None:
     """A line for each kind: groups, rows, and how many of them should not be trained on."""
-    table = Table(title=f"{faces.name}: {len(faces):,} faces", box=SIMPLE_HEAD)
-    for column in ("problem", "groups", "rows", "to leave out"):
-        table.add_column(column, justify="left" if column == "problem" else "right", no_wrap=True)
+    table = make_table(f"{faces.name}: {len(faces):,} faces", ("problem", "groups", "rows", "to leave out"))
     for finding in findings:
         counts = (len(finding.groups), len(finding.rows), len(finding.leave_out))
         table.add_row(finding.title, *(f"{count:,}" for count in counts))

@@ -17,11 +17,11 @@ from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.errors import FerError
 from fer_lightning.models import checkpoint
 from fer_lightning.models.networks import Scale
-from fer_lightning.reporting.html import digest_of
 from fer_lightning.training import weight_soup
 from fer_lightning.training.classifier import ExpressionClassifier
 from fer_lightning.training.evaluator import Evaluator, adopt_split
 from fer_lightning.utils import files
+from fer_lightning.utils.checksums import sha256
 from fer_lightning.utils.quiet import quiet_libraries
 
 log = logging.getLogger(__name__)
@@ -120,7 +120,7 @@ def _provenance(cfg: DictConfig, members: Sequence[Path], settings: dict[str, An
     kept = {key: settings[key] for key in ("model", "data", "data_name") if key in settings}
     soup = {key: cfg[key] for key in ("method", "weights", "faces", "seed")}
     return kept | {
-        "soup": soup | {"members": [{"file": path.name, "sha256": digest_of(path)} for path in members]},
+        "soup": soup | {"members": [{"file": path.name, "sha256": sha256(path)} for path in members]},
     }
 
 

@@ -17,12 +17,11 @@ from typing import Any
 import yaml
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 
 from fer_lightning.errors import FerError, sentence
 from fer_lightning.utils import files
+from fer_lightning.utils.terminal import make_table
 
 log = logging.getLogger(__name__)
 
@@ -129,11 +128,9 @@ def conclude(folder: Path) -> None:
     """
     runs = read_runs(folder)
     keys = swept(runs)
-    table = Table(title=f"{len(runs)} runs, by accuracy on the val split", box=SIMPLE_HEAD)
-    for column in ("", "run", *_short(keys)):
-        table.add_column(column, no_wrap=True)
-    for column in ("accuracy", "fresh", "val loss", "macro F1"):
-        table.add_column(column, justify="right", no_wrap=True)
+    names = ("", "run", *_short(keys))
+    scored = ("accuracy", "fresh", "val loss", "macro F1")
+    table = make_table(f"{len(runs)} runs, by accuracy on the val split", (*names, *scored), texts=len(names))
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("rank", "run", *keys, "accuracy", "accuracy_fresh", "loss", "macro_f1", "error"))

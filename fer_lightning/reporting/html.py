@@ -86,12 +86,6 @@ def wilson(share: float, count: int, confidence: float = 0.95) -> tuple[float, f
     return (middle - reach) / (1 + z**2 / count), (middle + reach) / (1 + z**2 / count)
 
 
-def digest_of(path: Path) -> str:
-    """SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def digest_of_rows(faces: Faces, rows: np.ndarray) -> str:
     """SHA-256 of some faces' pixels and labels, in their order."""
     digest = hashlib.sha256(faces.pixels[rows].tobytes())

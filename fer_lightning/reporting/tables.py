@@ -3,10 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
-
-from fer_lightning.utils.terminal import print_table
+from fer_lightning.utils.terminal import make_table, print_table
 
 _NONE = "-"
 
@@ -23,15 +20,11 @@ def print_phases(entries: Sequence[dict[str, Any]], data: str, final: dict[str, 
         data: what the faces are.
         final: see ``metrics.score``.
     """
-    table = Table(
-        title=f"Scores by phase on the val split of {data}",
+    table = make_table(
+        f"Scores by phase on the val split of {data}",
+        ("phase", "faces", "epochs", "val loss", "accuracy", "fresh", "macro F1", "images/s"),
         caption="fresh: on the faces whose exact pixels are not in training",
-        box=SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),  # the longest phase name fits 80 columns then
-        caption_justify="left",
     )
-    for column in ("phase", "faces", "epochs", "val loss", "accuracy", "fresh", "macro F1", "images/s"):
-        table.add_column(column, justify="left" if column == "phase" else "right", no_wrap=True)
     for entry in entries:
         rate = entry["images_per_second"]
         table.add_row(
@@ -54,18 +47,14 @@ def _score_cells(loss: float, accuracy: float | None, fresh: float | None, macro
 
 def print_scores(scores: dict[str, Any], title: str) -> None:
     """Accuracy, then precision, recall and F1 by class."""
-    table = Table(
-        title=f"{title}, {scores['n']:,} faces",
-        box=SIMPLE_HEAD,
+    table = make_table(
+        f"{title}, {scores['n']:,} faces",
+        ("class", "precision", "recall", "F1", "faces"),
         caption=(
             f"accuracy {_percent(scores['accuracy'])}; on the {scores['n_fresh']:,} faces that are not in training "
             f"{_percent(scores['accuracy_fresh'])}; macro F1 {scores['macro_f1']:.3f}"
         ),
-        caption_justify="left",
     )
-    table.add_column("class")
-    for column in ("precision", "recall", "F1", "faces"):
-        table.add_column(column, justify="right")
     for label, row in scores["per_class"].items():
         table.add_row(label, *(f"{row[key]:.3f}" for key in ("precision", "recall", "f1")), f"{row['n']:,}")
     print_table(table)

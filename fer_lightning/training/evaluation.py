@@ -21,6 +21,7 @@ from fer_lightning.training.classifier import ExpressionClassifier
 from fer_lightning.training.evaluator import Evaluator
 from fer_lightning.training.run_config import plain
 from fer_lightning.utils import files
+from fer_lightning.utils.checksums import sha256
 from fer_lightning.utils.environment import describe
 
 log = logging.getLogger(__name__)
@@ -71,7 +72,7 @@ def evaluate(cfg: DictConfig, trained: checkpoint.Trained, out: Path) -> dict[st
         training=yaml.safe_dump_all(trained.settings, sort_keys=False),
         machine=describe("torch", "lightning"),
         hashes=[
-            *((path.name, html.digest_of(path)) for path in trained.paths),
+            *((path.name, sha256(path)) for path in trained.paths),
             (f"the {cfg.subset} faces", html.digest_of_rows(datamodule.faces, evaluator.rows)),
         ],
     )

@@ -1,4 +1,4 @@
-"""By what a file is known again."""
+"""SHA-256 and sizes of files and folders."""
 
 import hashlib
 from pathlib import Path
@@ -25,5 +25,6 @@ def _files_in(folder: Path) -> list[Path]:
 
 
 def sha256(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -4,6 +4,7 @@ import codecs
 import io
 import sys
 import unicodedata
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,6 +26,23 @@ def printable(text: str) -> str:
         else character
         for character in text
     )
+
+
+def make_table(title: str | None, columns: Sequence[str], *, texts: int = 1, caption: str | None = None) -> "Table":
+    """A table with the project's lines and alignment.
+
+    Args:
+        columns: their headings.
+        texts: how many of them, from the left, hold text, which may be wrapped; the others hold numbers.
+    """
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(title=title, caption=caption, caption_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for place, column in enumerate(columns):
+        is_text = place < texts
+        table.add_column(column, justify="left" if is_text else "right", no_wrap=not is_text, overflow="fold")
+    return table
 
 
 def print_table(table: "Table") -> None:
