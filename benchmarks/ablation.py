@@ -30,7 +30,7 @@ VARIANTS = {
     BASE: [],
     "Keras' initialisation": ["model.initialisation=keras"],
     "no votes": ["vote_weight=0"],
-    "whole faces throughout": ["callbacks.resizing=null"],
+    "whole faces throughout": ["augment.size_schedule=[]"],
     "the notebook's augmentation": ["augment=affine"],
 }
 

@@ -93,6 +93,19 @@ SCHEDULER = Group(
     }
 )
 
+
+def _is_size_schedule(value: Any) -> bool:
+    if not isinstance(value, list) or not all(isinstance(entry, list) and len(entry) == 2 for entry in value):
+        return False
+    share_rule, side_rule = number(above=0, most=1), integer(33, IMAGE_SIZE)
+    valid = all(share_rule.accepts(share) and side_rule.accepts(side) for share, side in value)
+    return valid and all(first[0] < second[0] for first, second in pairwise(value))
+
+
+_SIZE_SCHEDULE = Rule(
+    "a list of [share of the epochs, side in pixels from 33], as [[0.3, 36], [0.6, 40]], with increasing shares",
+    _is_size_schedule,
+)
 AUGMENT = Group(
     {
         "_target_": _TARGET,
@@ -101,6 +114,7 @@ AUGMENT = Group(
         "scale": number(0, 0.9),
         "flip": _FRACTION,
         "size": _SIDE,
+        "size_schedule": _SIZE_SCHEDULE,
         "contrast": _FRACTION,
         "brightness": _FRACTION,
         "random_erasing": _FRACTION,
@@ -139,14 +153,6 @@ def _is_time(value: Any) -> bool:
         units = {"days", "hours", "minutes", "seconds"}
         return bool(value) and set(value) <= units and all(map(integer(0, 999_999).accepts, value.values()))
     return isinstance(value, str) and re.fullmatch(r"\d{1,4}(:[0-5]?\d){3}", value) is not None
-
-
-def _is_resizing(value: Any) -> bool:
-    if not isinstance(value, list) or not all(isinstance(entry, list) and len(entry) == 2 for entry in value):
-        return False
-    share_rule, side_rule = number(above=0, most=1), integer(33, IMAGE_SIZE)
-    valid = all(share_rule.accepts(share) and side_rule.accepts(side) for share, side in value)
-    return valid and all(first[0] < second[0] for first, second in pairwise(value))
 
 
 _DEVICES = Rule("auto, -1 (all) or an integer >= 1", _is_device)
@@ -194,10 +200,6 @@ _CHECKPOINT = {
     "save_on_train_epoch_end": BOOLEAN,
     "enable_version_counter": BOOLEAN,
 }
-_RESIZING = Rule(
-    "a list of [share of the epochs, side in pixels from 33], as [[0.3, 36], [0.6, 40]], with increasing shares",
-    _is_resizing,
-)
 CALLBACKS = Group(
     {
         "early_stopping": _named({**_MONITORED, "strict": BOOLEAN}),
@@ -206,7 +208,6 @@ CALLBACKS = Group(
         "lr_monitor": _named({"logging_interval": one_of("epoch", "step") | NULL}),
         "progress_bar": _named({"refresh_rate": integer(0), "leave": BOOLEAN}),
         "weight_averaging": _named({"decay": _FRACTION}),
-        "resizing": _named({"schedule": _RESIZING}),
     },
     entries=_named({}),
 )

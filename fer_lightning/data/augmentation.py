@@ -6,6 +6,7 @@ from the first step on and are never rounded, as in the notebook's ImageDataGene
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -25,7 +26,9 @@ class Augmentation(nn.Module):
     Args:
         degrees: see ``RandomAffine``, as for ``translate``, ``scale`` and ``flip``.
         size: side of the crop that is trained on, in pixels, at most that of the images. It is central
-            but for ``translate``, which moves it. Set as an attribute, it changes from the next batch on.
+            but for ``translate``, which moves it.
+        size_schedule: pairs of a share of the phase's epochs, above 0 and at most 1, and the side of the crops up to
+            there (Howard, DAWNBench, 2018), with increasing shares; after the last pair ``size`` is used.
         contrast: pixels are scaled about their image's mean by 1-contrast..1+contrast.
         brightness: added to all pixels of an image, as a fraction of 255, from -brightness..brightness.
         random_erasing: probability that a square is painted over with one grey, 0..1.
@@ -46,6 +49,7 @@ class Augmentation(nn.Module):
         scale: float = 0.1,
         flip: float = 0.5,
         size: int = IMAGE_SIZE,
+        size_schedule: Sequence[tuple[float, int]] = (),
         contrast: float = 0.0,
         brightness: float = 0.0,
         random_erasing: float = 0.0,
@@ -67,6 +71,7 @@ class Augmentation(nn.Module):
                 raise ValueError(f"{name}={side} is no whole number from 1 to {IMAGE_SIZE}")
         self.degrade = Degrade(degrade) if degrade else None
         self.size = size
+        self.size_schedule = [(share, side) for share, side in size_schedule]
         self.contrast = contrast
         self.brightness = brightness
         self.random_erasing = random_erasing
@@ -78,12 +83,17 @@ class Augmentation(nn.Module):
             mixers.append(v2.CutMix(alpha=float(cutmix)))
         self.mix = v2.RandomChoice(mixers) if mixers else None
 
-    def forward(self, batch: Batch, classes: int = NUM_CLASSES) -> Batch:
+    def size_at(self, epoch: int, epochs: int) -> int:
+        """Side of the crops in an epoch, from 0, of so many."""
+        return next((side for share, side in self.size_schedule if epoch < share * epochs), self.size)
+
+    def forward(self, batch: Batch, classes: int = NUM_CLASSES, size: int | None = None) -> Batch:
         """One batch, on its device.
 
         Args:
             batch: with uint8 images [B, 1, H, W].
             classes: K of mixed labels.
+            size: side of the crops; None for ``size`` of the augmentation.
 
         Returns:
             The batch with images float32 [B, 1, size, size] in 0..255. Where images are mixed, so are labels,
@@ -92,7 +102,7 @@ class Augmentation(nn.Module):
         images, labels, votes = batch.images.float(), batch.labels, batch.votes
         if self.degrade is not None:
             images = self.degrade(images)
-        images = self.affine(images, self.size)
+        images = self.affine(images, self.size if size is None else size)
         if self.contrast or self.brightness:
             images = self._change_light(images)
         if self.random_erasing:

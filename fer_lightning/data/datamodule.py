@@ -1,13 +1,11 @@
 """A LightningDataModule of faces: uint8 batches, augmented on the device while training."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import lightning as L
 import numpy as np
-import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
@@ -19,30 +17,15 @@ from fer_lightning.data.loaders import (
     Batch,
     EpochOrder,
     FaceDataset,
-    ResumableLoader,
     RowDataset,
     Targets,
     as_it_is,
     equal_batches,
+    training_loader,
 )
 from fer_lightning.data.sources import FaceSource, Subset
-from fer_lightning.data.splits import Splits, hold_out, official_splits, random_splits, training_rows
+from fer_lightning.data.splits import PhaseData, Splits, hold_out, official_splits, random_splits, training_rows
 from fer_lightning.errors import FerError
-
-
-@dataclass(frozen=True)
-class PhaseData:
-    """What one fit trains and validates on.
-
-    Attributes:
-        rows: int64, rows of ``FaceDataModule.faces`` to train on.
-        val_rows: int64, rows to validate on.
-        augment: whether training batches are augmented.
-    """
-
-    rows: np.ndarray
-    val_rows: np.ndarray
-    augment: bool = False
 
 
 class FaceDataModule(L.LightningDataModule):
@@ -107,8 +90,6 @@ class FaceDataModule(L.LightningDataModule):
         self._targets = LABELS_ALONE
         self._on_device: Batch | None = None
         self._phase: PhaseData | None = None
-
-    # ------------------------------------------------------------------------------ the data
 
     @property
     def class_names(self) -> Sequence[str]:
@@ -192,8 +173,6 @@ class FaceDataModule(L.LightningDataModule):
         """int64 [classes]: training rows of each class."""
         return np.bincount(self.faces.labels[self.rows("train")], minlength=len(self.class_names))
 
-    # ------------------------------------------------------------------------------ a phase
-
     @property
     def phase(self) -> PhaseData:
         """What the loaders serve; after ``setup`` the train and val splits, without augmentation."""
@@ -220,13 +199,9 @@ class FaceDataModule(L.LightningDataModule):
             val, rows = hold_out(rows, holdout, self.split_seed)
         return PhaseData(rows, val, augment)
 
-    # ------------------------------------------------------------------------------ loaders
-
-    def loader(self, rows: np.ndarray) -> DataLoader[Batch]:
-        """Unshuffled, unaugmented batches of ``rows``, in that order."""
-        return self._loader(rows, batch_size=self.eval_batch_size)
-
-    def _loader(self, rows: np.ndarray, **options: Any) -> DataLoader[Batch]:
+    def loader(self, rows: np.ndarray, batches: list[list[int]] | None = None) -> DataLoader[Batch]:
+        """Unshuffled, unaugmented batches of ``rows``, in that order; ``batches`` gives the places in each."""
+        options = {"batch_size": self.eval_batch_size} if batches is None else {"batch_sampler": batches}
         return DataLoader(FaceDataset(self.faces, rows), num_workers=self.num_workers, collate_fn=as_it_is, **options)
 
     def _processes(self) -> tuple[int, int]:
@@ -242,25 +217,10 @@ class FaceDataModule(L.LightningDataModule):
             dataset = RowDataset(rows)
         processes, this = self._processes()
         # also on one process: its order depends on seed and epoch alone, so that a resumed run repeats it
-        sampler = EpochOrder(
-            dataset,
-            num_replicas=processes,
-            rank=this,
-            seed=self.shuffle_seed,
-        )
+        sampler = EpochOrder(dataset, num_replicas=processes, rank=this, seed=self.shuffle_seed)
         if self.trainer:  # a resumed run fetches its first batch before Lightning says which epoch it is
             sampler.set_epoch(self.trainer.current_epoch)
-        return ResumableLoader(
-            dataset,
-            batch_size=self.batch_size,
-            sampler=sampler,
-            num_workers=self.num_workers,
-            persistent_workers=self.num_workers > 0,
-            pin_memory=torch.cuda.is_available(),
-            # a generator for this loader only: each new iterator draws from it, which would shift dropout's draws
-            generator=torch.Generator(),
-            collate_fn=as_it_is,
-        )
+        return training_loader(dataset, sampler, self.batch_size, self.num_workers)
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """This process's share of the rows to validate on.
@@ -280,16 +240,12 @@ class FaceDataModule(L.LightningDataModule):
 
     def on_after_batch_transfer(self, batch: Batch | Tensor, dataloader_idx: int) -> Batch:
         if isinstance(batch, Tensor):  # row numbers: their images are on the device already
-            everything = self._kept_on(batch.device)
-            batch = Batch(*(None if values is None else values[batch] for values in everything))  # type: ignore[arg-type]
+            if self._on_device is None or self._on_device.images.device != batch.device:
+                everything = FaceDataset(self.faces, np.arange(len(self.faces)), self._targets)
+                self._on_device = everything.batch_on(batch.device)
+            batch = self._on_device.of_rows(batch)
         if self.phase.augment and self.augment is not None and self.trainer is not None and self.trainer.training:
-            return self.augment(batch, classes=len(self.class_names))
+            assert self.trainer.max_epochs is not None  # phases always give it
+            size = self.augment.size_at(self.trainer.current_epoch, self.trainer.max_epochs)
+            return self.augment(batch, classes=len(self.class_names), size=size)
         return batch
-
-    def _kept_on(self, device: torch.device) -> Batch:
-        """All rows, on ``device``."""
-        if self._on_device is None or self._on_device.images.device != device:
-            dataset = FaceDataset(self.faces, np.arange(len(self.faces)), self._targets)
-            everything = dataset.__getitems__(list(range(len(dataset))))
-            self._on_device = Batch(*(None if values is None else values.to(device) for values in everything))  # type: ignore[arg-type]
-        return self._on_device

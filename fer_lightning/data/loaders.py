@@ -27,6 +27,10 @@ class Batch(NamedTuple):
     labels: Tensor
     votes: Tensor | None = None
 
+    def of_rows(self, rows: Tensor) -> "Batch":
+        """Some rows of the batch, int64 [N]."""
+        return Batch(self.images[rows], self.labels[rows], None if self.votes is None else self.votes[rows])
+
 
 class Targets(NamedTuple):
     """What is learnt of every row in place of its label.
@@ -71,6 +75,11 @@ class FaceDataset(Dataset[Batch]):
         soft, votes = self.targets
         labels = torch.from_numpy(self.faces.labels[rows]).long() if soft is None else torch.from_numpy(soft[rows])
         return Batch(images, labels, None if votes is None else torch.from_numpy(votes[rows]))
+
+    def batch_on(self, device: torch.device) -> Batch:
+        """All of its rows as one batch on ``device``."""
+        images, labels, votes = self.__getitems__(list(range(len(self))))
+        return Batch(images.to(device), labels.to(device), None if votes is None else votes.to(device))
 
 
 class RowDataset(Dataset[Tensor]):
@@ -117,6 +126,21 @@ class ResumableLoader(DataLoader[Batch]):
 
     def load_state_dict(self, state: dict[str, int]) -> None:
         self._passed_over = state["batches"]
+
+
+def training_loader(dataset: Dataset[Any], sampler: EpochOrder, batch_size: int, num_workers: int) -> ResumableLoader:
+    """Shuffled batches of ``dataset``, in the order of ``sampler``."""
+    return ResumableLoader(
+        dataset,
+        batch_size=batch_size,
+        sampler=sampler,
+        num_workers=num_workers,
+        persistent_workers=num_workers > 0,
+        pin_memory=torch.cuda.is_available(),
+        # a generator for this loader only: each new iterator draws from it, which would shift dropout's draws
+        generator=torch.Generator(),
+        collate_fn=as_it_is,
+    )
 
 
 def equal_batches(count: int, processes: int, this: int, batch_size: int) -> list[list[int]]:

@@ -22,6 +22,21 @@ class Splits:
     test: np.ndarray
 
 
+@dataclass(frozen=True)
+class PhaseData:
+    """What one fit trains and validates on.
+
+    Attributes:
+        rows: int64, rows to train on.
+        val_rows: int64, rows to validate on.
+        augment: whether training batches are augmented.
+    """
+
+    rows: np.ndarray
+    val_rows: np.ndarray
+    augment: bool = False
+
+
 def official_splits(faces: Faces) -> Splits:
     """Kaggle's own: Training, PublicTest, PrivateTest.
 

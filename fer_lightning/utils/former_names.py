@@ -7,9 +7,6 @@ from fer_lightning.errors import FerError
 
 _TARGETS = {
     "fer_lightning.augment.Augmentation": "fer_lightning.data.augmentation.Augmentation",
-    "fer_lightning.callbacks.progressive_resizing.ProgressiveResizing": (
-        "fer_lightning.training.callbacks.progressive_resizing.ProgressiveResizing"
-    ),
     "fer_lightning.datamodule.FER2013DataModule": "fer_lightning.data.factories.fer2013",
     "fer_lightning.data.datamodule.FER2013DataModule": "fer_lightning.data.factories.fer2013",
     "fer_lightning.datamodule.FERPlusDataModule": "fer_lightning.data.factories.ferplus",
@@ -29,6 +26,8 @@ KEYS = {
     "augment.zoom": "augment.scale",
     "augment.erase": "augment.random_erasing",
     "augment.erase_size": "augment.erasing_size",
+    "callbacks.resizing": "augment.size_schedule",
+    "callbacks.resizing.schedule": "augment.size_schedule",
     "data.drop_repeats": "data.deduplicate",
     "data.drop_overlap": "data.drop_leaks",
     "data.resident": "data.preload_to_device",
@@ -46,23 +45,31 @@ def current_target(target: Any) -> Any:
 
 def current_values(values: Mapping[Any, Any]) -> dict[Any, Any]:
     """The plain values of a run's or checkpoint's config under the names that its keys have today."""
-    return _renamed(values, "")
+    renamed = _renamed(values, "")
+    callbacks, augment = renamed.get("callbacks"), renamed.get("augment")
+    if isinstance(callbacks, dict) and isinstance(augment, dict) and "resizing" in callbacks:
+        augment["size_schedule"] = _size_schedule(callbacks.pop("resizing"))
+    return renamed
 
 
 def _renamed(values: Mapping[Any, Any], group: str) -> dict[Any, Any]:
     renamed: dict[Any, Any] = {}
     for name, value in values.items():
         key = f"{group}{name}"
-        if key == "callbacks.resizing" and isinstance(value, Mapping) and {"size", "until"} <= set(value):
-            kept = {each: value[each] for each in value if each not in ("size", "until")}
-            renamed[name] = {**kept, "schedule": [[value["until"], value["size"]]]}
-        elif isinstance(value, Mapping) and not group:  # no key below a group's own keys was renamed
+        if isinstance(value, Mapping) and not group:  # no key below a group's own keys was renamed
             renamed[name] = _renamed(value, f"{name}.")
-        elif key in KEYS:
+        elif key in KEYS and KEYS[key].startswith(group):
             renamed[KEYS[key].removeprefix(group)] = not value if key in REVERSED and isinstance(value, bool) else value
         else:
             renamed[name] = value
     return renamed
+
+
+def _size_schedule(resizing: Any) -> Any:
+    """``augment.size_schedule`` of a former callback that changed the size of crops."""
+    if not isinstance(resizing, Mapping):
+        return []
+    return resizing["schedule"] if "schedule" in resizing else [[resizing["until"], resizing["size"]]]
 
 
 def refuse_former_keys(keys: Iterable[str]) -> None:

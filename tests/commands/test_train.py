@@ -205,7 +205,7 @@ def test_progressive_crops(train, tmp_path, monkeypatch, schedule, expected):
     )
     words = ["vote_weight=0", "phases.fit.epochs=5", "data.train=21", "data.batch_size=21"]
     if schedule is not None:
-        words.append(f"callbacks.resizing.schedule={schedule}")
+        words.append(f"augment.size_schedule={schedule}")
     train(tmp_path, "+experiment=best", *words)
     assert sides == expected
 
@@ -226,8 +226,8 @@ def test_progressive_crops(train, tmp_path, monkeypatch, schedule, expected):
 )
 def test_wrong_crops_are_refused_before_the_data_are_read(train, tmp_path, monkeypatch, schedule):
     monkeypatch.setattr("fer_lightning.data.synthetic.draw_sample", None)
-    with pytest.raises(FerError, match=r"^callbacks\.resizing\.schedule must be a list"):
-        train(tmp_path, "+experiment=best", f"callbacks.resizing.schedule={schedule}")
+    with pytest.raises(FerError, match=r"^augment\.size_schedule must be a list"):
+        train(tmp_path, "+experiment=best", f"augment.size_schedule={schedule}")
 
 
 def test_an_ensemble_is_its_members_average(train, compose, tmp_path, capsys):

@@ -183,8 +183,8 @@ def test_wrong_values_of_a_training_run(compose, word, message):
         ("train", ["ensemble_size=2", "seed=4294967295"], "seed must leave room for the seeds of 2 networks"),
         (
             "train",
-            ["+experiment=best", "callbacks.resizing.schedule=[[0.5,20]]"],
-            "callbacks.resizing.schedule must be a list of",
+            ["+experiment=best", "augment.size_schedule=[[0.5,20]]"],
+            "augment.size_schedule must be a list of",
         ),
         ("train", ["+experiment=best", "scheduler.warmup=0.9"], "scheduler.warmup and scheduler.decay must add up"),
         ("evaluate", [], "ckpt is required: set ckpt= to pretrained, the path of a checkpoint or a list of these"),

@@ -14,12 +14,16 @@ from tests.helpers import csv_text
 class Invert(nn.Module):
     """An augmentation whose effect is certain."""
 
-    def forward(self, batch, classes):
+    def size_at(self, epoch, epochs):
+        return 48
+
+    def forward(self, batch, classes, size):
         return batch._replace(images=255 - batch.images)
 
 
 class FakeTrainer:
     world_size, global_rank = 1, 0
+    current_epoch, max_epochs = 0, 1
 
     def __init__(self, training: bool) -> None:
         self.training = training
