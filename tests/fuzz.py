@@ -18,6 +18,7 @@ import types
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import hydra
 import safetensors.torch
@@ -29,8 +30,14 @@ from fer_lightning.data import ferplus, kaggle_csv
 from fer_lightning.data.row_numbers import read_row_numbers
 from fer_lightning.data.synthetic import draw_sample
 from fer_lightning.errors import FerError
-from fer_lightning.inference.images import open_picture
-from fer_lightning.inference.tflite_model import MANIFEST_FILE, read_manifest
+from fer_lightning.inference.images import as_face, open_picture
+from fer_lightning.inference.tflite_model import (
+    MANIFEST_FILE,
+    MODEL_FILE,
+    read_manifest,
+    require_loadable,
+    shipped_bundle,
+)
 from fer_lightning.models import checkpoint
 from fer_lightning.training import run_config
 from tests.helpers import csv_text, random_images
@@ -79,7 +86,11 @@ def votes(data: bytes) -> None:
 
 def picture(data: bytes) -> None:
     with contextlib.suppress(FerError):
-        open_picture(io.BytesIO(data))
+        as_face(open_picture(io.BytesIO(data)))
+
+
+def tflite_file(data: bytes) -> None:
+    _read("FER2013.tflite", data, require_loadable)
 
 
 def manifest(data: bytes) -> None:
@@ -99,10 +110,20 @@ def safetensors_checkpoint(data: bytes) -> None:
     _read("last.safetensors", data, checkpoint.read)
 
 
-def _picture(form: str) -> bytes:
+def _picture(form: str, **options: Any) -> bytes:
     stream = io.BytesIO()
-    Image.fromarray(random_images(1)[0]).save(stream, format=form)
+    Image.fromarray(random_images(1)[0]).save(stream, format=form, **options)
     return stream.getvalue()
+
+
+def _pictures() -> list[bytes]:
+    forms = [
+        form
+        for form in ("PNG", "JPEG", "GIF", "TIFF", "WEBP", "BMP", "PPM", "MPO", "AVIF", "EPS")
+        if form in Image.SAVE
+    ]
+    packed = [_picture("TIFF", compression=each) for each in ("tiff_lzw", "tiff_adobe_deflate", "packbits")]
+    return [*map(_picture, forms), *packed]
 
 
 def _zip(text: bytes) -> bytes:
@@ -128,7 +149,8 @@ def _checkpoint() -> bytes:
 
 
 def good_inputs() -> dict[str, list[bytes]]:
-    """Inputs of each target that it reads, to be damaged."""
+    """Inputs of each target, to be damaged; it reads them, but for EPS, which no reader may open."""
+    Image.init()
     text = csv_text(draw_sample(train=2, val=1, test=1, seed=3)).encode()
     return {
         "csv_file": [text],
@@ -136,7 +158,8 @@ def good_inputs() -> dict[str, list[bytes]]:
         "tar_file": [_tar(text)],
         "row_numbers": [b"row,reason\n1,flat\n2,no_face\n"],
         "votes": [(",".join(ferplus.COLUMNS) + "\n" + ",".join("1" * 10) + "\n").encode()],
-        "picture": [_picture(form) for form in ("PNG", "JPEG", "GIF", "TIFF", "WEBP", "BMP")],
+        "picture": _pictures(),
+        "tflite_file": [(shipped_bundle() / MODEL_FILE).read_bytes()],
         "manifest": [json.dumps({"files": {"a": {"sha256": "0"}}, "documents": {}}).encode()],
         "run_settings": [yaml.safe_dump({"groups": {"data": "sample"}, "values": {"seed": 0}}).encode()],
         "torch_checkpoint": [_checkpoint()],
@@ -153,6 +176,7 @@ TARGETS = {
         row_numbers,
         votes,
         picture,
+        tflite_file,
         manifest,
         run_settings,
         torch_checkpoint,
