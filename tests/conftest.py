@@ -14,6 +14,7 @@ from pathlib import Path
 import hydra
 import pytest
 import torch
+from filelock import FileLock
 from omegaconf import DictConfig
 
 from fer_lightning.config_rules.check import check
@@ -100,24 +101,42 @@ def checkpoint(trained_network: ExpressionCNN, tmp_path_factory: pytest.TempPath
     return path
 
 
+def made_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that the first of pytest-xdist's workers fills, and that all of them read."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    target = folder / name
+    with FileLock(folder / f"{name}.lock"):
+        if not target.is_dir():
+            unfinished = folder / f"{name}.unfinished"
+            unfinished.mkdir(exist_ok=True)
+            make(unfinished)
+            unfinished.rename(target)
+    return target
+
+
 @pytest.fixture(scope="session")
 def bundle(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What ``python -m export export=full`` made of ``checkpoint``; not to be changed."""
-    folder = tmp_path_factory.mktemp("export")
-    process = run_command(
-        "fer_lightning.export", f"ckpt={checkpoint}", "out=bundle", "export=full", "verify.faces=256", cwd=folder
-    )
-    assert process.returncode == 0, process.stderr
-    return folder / "bundle"
+
+    def export(folder: Path) -> None:
+        words = (f"ckpt={checkpoint}", "out=bundle", "export=full", "verify.faces=256")
+        process = run_command("fer_lightning.export", *words, cwd=folder)
+        assert process.returncode == 0, process.stderr
+
+    return made_once(tmp_path_factory, "export", export) / "bundle"
 
 
 @pytest.fixture(scope="session")
 def real_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with Kaggle's fer2013.csv and FER+'s votes; skips where the real data are not at hand."""
+    """A folder with Kaggle's fer2013.csv and FER+'s votes; skips if the real data are not at hand."""
     maker = SHARED / "data" / "make_fer2013.py"
     if not maker.is_file():
         pytest.skip("needs the real FER2013")
-    folder = tmp_path_factory.mktemp("fer2013")
-    for form in ("fer2013", "ferplus"):
-        subprocess.run([sys.executable, maker, folder, "--form", form], check=True, capture_output=True)
-    return folder
+
+    def write(folder: Path) -> None:
+        for form in ("fer2013", "ferplus"):
+            subprocess.run([sys.executable, maker, folder, "--form", form], check=True, capture_output=True)
+
+    return made_once(tmp_path_factory, "fer2013", write)
