@@ -52,7 +52,7 @@ def test_sigterm_says_how_to_go_on(stopped):
     assert code == 143
     (line,) = said.splitlines()
     assert line.startswith("stopped in phase baseline after ")
-    assert line.endswith(f"go on with: python -m fer_lightning.train resume={run_dir}")
+    assert line.endswith(f"resume with: python -m fer_lightning.train resume={run_dir}")
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "empty"])
@@ -73,7 +73,7 @@ def test_a_damaged_checkpoint_is_noticed_and_the_one_before_taken(stopped, tmp_p
     assert found is not None
     assert found[0] == tmp_path / "before_last.ckpt"
     assert "last.ckpt is no checkpoint" in caplog.text
-    assert "going on from what was saved before it" in caplog.text
+    assert "resuming from the previous checkpoint" in caplog.text
 
 
 def test_without_any_checkpoint(tmp_path):
