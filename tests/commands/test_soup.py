@@ -123,7 +123,7 @@ def test_refuses_other_architectures_and_says_which(compose, tmp_path, members):
 
 def test_refuses_averages_in_the_place_of_raw_weights(compose, tmp_path):
     members = [save(tmp_path / f"{seed}.ckpt", seed, weight_averaging={"decay": 0.998}) for seed in (0, 1)]
-    with pytest.raises(FerError, match=r"0\.ckpt holds averaged weights only"):
+    with pytest.raises(FerError, match=r"0\.ckpt contains only averaged weights"):
         soup(compose, tmp_path, members)
     soup(compose, tmp_path, members, "weights=averaged")
 
