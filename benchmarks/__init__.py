@@ -1,3 +1,3 @@
-"""What is measured against peers, in the same run, each a command: python -m benchmarks.NAME."""
+"""Benchmarks, each a command that also measures other projects in the same run: python -m benchmarks.NAME."""
 
-import fer_lightning  # noqa: F401, before torch, so that its threads wait as they do in training
+import fer_lightning  # noqa: F401, before torch, to set the wait policy of its threads as in training

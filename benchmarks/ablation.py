@@ -1,8 +1,8 @@
-"""python -m benchmarks.ablation DIR: what each part of the best recipe does, one change at a time.
+"""python -m benchmarks.ablation DIR: measure the effect of each part of experiment=best, one change at a time.
 
-Short runs on FER2013 in DIR: 5 epochs of 63 batches (8,064 faces), official split, seed 0, the moving average
-shortened to match. They rank what helps a network to learn, not what keeps a long run from overfitting. A run
-that is done is not done again.
+Trains on FER2013 in DIR for 5 epochs of 63 batches (8,064 faces), with the official split, seed 0 and a moving
+average shortened to match. Such short runs rank what helps a network to learn, not what prevents overfitting in a
+long run. Finished runs are not repeated.
 """
 
 import argparse
@@ -36,7 +36,7 @@ VARIANTS = {
 
 
 def run(name: str, data: Path, out: Path) -> dict[str, Any]:
-    """The metrics of one variant, trained where that is not done yet."""
+    """The metrics of one variant, which is trained unless it already has been."""
     run_dir = out / name.lower().replace(" ", "_").replace("'", "")
     if not (run_dir / "metrics.json").is_file():
         words = [*COMMON, *VARIANTS[name], f"data.dir={data}", f"hydra.run.dir={run_dir}"]
@@ -46,7 +46,7 @@ def run(name: str, data: Path, out: Path) -> dict[str, Any]:
 
 
 def draw(scores: dict[str, float], error: float, path: Path) -> None:
-    """Accuracies as points, with one standard error of each."""
+    """Plot accuracies as points with one standard error."""
     names = list(scores)[::-1]
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(8, 1 + 0.45 * len(names)))
@@ -65,7 +65,9 @@ def main() -> None:
         prog="python -m benchmarks.ablation", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("data", type=Path, metavar="DIR", help="the folder with FER2013 and fer2013new.csv")
-    parser.add_argument("--out", type=Path, default=Path("outputs/ablation"), help="where the runs go (%(default)s)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("outputs/ablation"), help="the folder for the runs (%(default)s)"
+    )
     arguments = parser.parse_args()
     columns = ("change", "overrides", "val loss", "accuracy", "macro F1")
     table = make_table("One change at a time", columns, texts=2, caption=describe("torch", "lightning"))
@@ -76,7 +78,7 @@ def main() -> None:
     Console().print(table)
     picture = arguments.out / "ablation.png"
     draw({name: metrics["accuracy"] for name, metrics in found.items()}, found[BASE]["standard_error"], picture)
-    print(f"picture: {picture}")
+    print(f"image: {picture}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""python -m benchmarks.campaign DIR: the steps from the recipe of the shipped weights to a distilled student, in order.
+"""python -m benchmarks.campaign DIR: run all steps from the shipped weights' configuration to a distilled student.
 
-FER2013 and FER+'s votes are in DIR. A step that has its metrics.json is skipped, one that was interrupted is resumed,
-and the first that fails ends the campaign. Everything is chosen on PublicTest. --dry-run prints the commands.
+DIR contains FER2013 and the FER+ votes. Finished steps (those with a metrics.json) are skipped, an interrupted step is
+resumed, and the first failure ends the campaign. All choices are made on PublicTest. --dry-run prints the commands.
 """
 
 import argparse
@@ -15,12 +15,12 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Step:
-    """One command.
+    """One command of the campaign.
 
     Attributes:
-        name: of its folder.
-        words: what follows ``python -m fer_lightning.COMMAND``; {name} is the folder of an earlier step.
-        command: of fer_lightning; each of them writes a metrics.json at its end.
+        name: name of the step and of its folder.
+        words: arguments of ``python -m fer_lightning.COMMAND``; {name} stands for the folder of an earlier step.
+        command: a command of fer_lightning that writes a metrics.json at its end.
     """
 
     name: str
@@ -28,7 +28,7 @@ class Step:
     command: str = "train"
 
 
-LAST = "phases/1-fit/checkpoints/last.ckpt"  # of the last epoch, with the raw weights beside the average
+LAST = "phases/1-fit/checkpoints/last.ckpt"  # the last epoch, with raw and averaged weights
 BEST = "checkpoints/best.ckpt"
 CYCLES = ("cycle_1", "cycle_2", "cycle_3")
 DECAYS = ("decay_plain", "decay", "decay_sam", "decay_weight_decay")
@@ -38,13 +38,13 @@ TEACHERS = f"{{soup_of_decays}}/soup.ckpt,{{teacher_1}}/{BEST},{{teacher_2}}/{BE
 
 
 def soup(name: str, members: Sequence[str]) -> Step:
-    """The soup of earlier steps, as the step ``name``."""
+    """The step ``name``, which makes a soup of earlier steps."""
     paths = ",".join(f"{{{member}}}/{LAST}" for member in members)
     return Step(name, (f"ckpt=[{paths}]", f"out={{{name}}}/soup.ckpt", "method=greedy"), "soup")
 
 
 def flip(name: str, checkpoints: str) -> Step:
-    """The score with flip averaging, as the step ``name``."""
+    """The step ``name``, which scores checkpoints with flip averaging."""
     return Step(name, (f"ckpt=[{checkpoints}]", "tta=flip", "data.split=official", "subset=val"), "evaluate")
 
 
@@ -80,7 +80,7 @@ STEPS = (
 
 
 def command_of(step: Step, data: Path, out: Path) -> list[str]:
-    """What to run for a step: resumed if it is a training run that was begun."""
+    """The command line of a step; it resumes a training run that has already started."""
     run_dir = out / step.name
     python = [sys.executable, "-m", f"fer_lightning.{step.command}"]
     if step.command == "train" and (run_dir / "run.yaml").is_file():
@@ -95,8 +95,10 @@ def main() -> None:
         prog="python -m benchmarks.campaign", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("data", type=Path, metavar="DIR", help="the folder with FER2013 and fer2013new.csv")
-    parser.add_argument("--out", type=Path, default=Path("outputs/campaign"), help="where the runs go (%(default)s)")
-    parser.add_argument("--dry-run", action="store_true", help="print the commands and run none")
+    parser.add_argument(
+        "--out", type=Path, default=Path("outputs/campaign"), help="the folder for the runs (%(default)s)"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="print the commands without running them")
     arguments = parser.parse_args()
     data, out = arguments.data.absolute(), arguments.out.absolute()
     for step in STEPS:
@@ -107,7 +109,7 @@ def main() -> None:
         print(shlex.join(command), flush=True)
         if not arguments.dry_run and (code := subprocess.run(command, check=False).returncode):
             raise SystemExit(
-                f"error: step {step.name} failed with exit code {code}; mend it and start the campaign again"
+                f"error: step {step.name} failed with exit code {code}; fix the cause and start the campaign again"
             )
 
 

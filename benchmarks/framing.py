@@ -1,8 +1,8 @@
-"""python -m benchmarks.framing DIR: how FER2013 frames its faces, in terms of the detector's boxes.
+"""python -m benchmarks.framing DIR: measure how FER2013 crops its faces, relative to the detector's boxes.
 
-FER2013's pictures are enlarged six times, with their border repeated around them so that the detector sees the
-whole head, and the largest face found in each is measured against the picture. What it prints is what
-``inference.face_detection.crop_face`` crops by, so that faces in photos are framed as the training faces are.
+FER2013's images are enlarged six times and padded by repeating their border, to show the detector the whole head. The
+largest face found in each is compared with the image. ``inference.face_detection.crop_face`` uses the printed values
+to crop faces in photos like the training faces.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from fer_lightning.inference.face_detection import FaceDetector
 from fer_lightning.utils.terminal import make_table
 
 ENLARGED = 6
-BORDER = 12  # pixels to each side
+BORDER = 12  # pixels on each side
 
 
 def measure(pixels: np.ndarray, detector: FaceDetector) -> tuple[float, ...] | None:

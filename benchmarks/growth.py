@@ -1,8 +1,8 @@
-"""python -m benchmarks.growth DIR: what reading and training cost when FER2013 is 1, 4 and 16 times as large.
+"""python -m benchmarks.growth DIR: time and memory of reading and training with 1, 4 and 16 times the rows of FER2013.
 
-The rows of fer2013.csv in DIR, repeated, in a temporary folder (--folder: 16 times is 5 GB, and as much again of
-cache). Each figure is taken in a process of its own, Linux only; "own memory" leaves out what is mapped from files,
-which the system takes back when it needs to. The epoch is 200 batches long, and told for all of them.
+The rows of fer2013.csv in DIR are repeated in a temporary folder (see --folder; 16 times takes 5 GB, and as much again
+for the cache). Each figure is measured in a separate process, on Linux only. "Own memory" excludes memory mapped from
+files, which the system can reclaim. The epoch time is extrapolated from 200 batches.
 """
 
 import argparse
@@ -79,7 +79,9 @@ def main() -> None:
         prog="python -m benchmarks.growth", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("data", type=Path, metavar="DIR", help="the folder with fer2013.csv")
-    parser.add_argument("--folder", type=Path, help="where the large files go (default: the system's)")
+    parser.add_argument(
+        "--folder", type=Path, help="the folder for the large files (default: the system's temporary folder)"
+    )
     arguments = parser.parse_args()
     header, rows = (arguments.data / "fer2013.csv").read_bytes().split(b"\n", 1)
     table = make_table(

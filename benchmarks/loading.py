@@ -1,7 +1,7 @@
-"""python -m benchmarks.loading DIR: Kaggle's train.csv, read by us and by peers, in the same run.
+"""python -m benchmarks.loading DIR: time to read Kaggle's train.csv, with this project and others in the same run.
 
-Each reader gets the file from the system's cache; ours writes its own cache in the cold load, as it
-does for users, into a temporary folder. The notebook's loop is Python over every value.
+All readers get the file from the system's cache. In the cold load, ours also writes its cache, as for users, to a
+temporary folder. The notebook's loop converts every value in Python.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from fer_lightning.utils.terminal import make_table
 
 
 def notebook_loop(path: Path) -> np.ndarray:
-    """Split and convert each row in Python, as the notebook's helper did."""
+    """Split and convert each row in Python, like the notebook's helper."""
     frame = pd.read_csv(path)
     return np.array([[int(value) for value in text.split(" ")] for text in frame["pixels"]], np.uint8)
 
@@ -36,7 +36,7 @@ def pandas_fromstring(path: Path) -> np.ndarray:
 
 
 def torchvision_dataset(path: Path) -> np.ndarray:
-    # it looks for root/fer2013/train.csv, and checks that file's MD5, which is not what is measured
+    # it looks for root/fer2013/train.csv; its check of the file's MD5 is skipped, because it is not to be measured
     root = path.parent / "torchvision"
     (root / "fer2013").mkdir(parents=True)
     (root / "fer2013" / "train.csv").symlink_to(path)
@@ -61,7 +61,9 @@ def measure(read: Callable[[Path], np.ndarray], path: Path) -> tuple[float, np.n
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.loading", description=__doc__)
     parser.add_argument("dir", type=Path, help="the folder with Kaggle's train.csv")
-    parser.add_argument("--repeat", type=int, default=3, help="the best of so many is taken (default 3)")
+    parser.add_argument(
+        "--repeat", type=int, default=3, help="number of repetitions, of which the best counts (default 3)"
+    )
     arguments = parser.parse_args()
     source = arguments.dir / "train.csv"
     if not source.is_file():

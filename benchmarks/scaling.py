@@ -1,8 +1,8 @@
-"""python -m benchmarks.scaling: images per second of one process and of several that train together.
+"""python -m benchmarks.scaling: training throughput of one process and of several, in images per second.
 
-On GPUs 1, 2, 4, ... of them; without, one and two processes of one thread each, which stand for two devices.
-Each trains on drawn faces, with augmentation, for two epochs, of which the second counts; every process has the
-same batch size, so more of them share an epoch of fewer steps.
+With GPUs, uses 1, 2, 4, ... of them; without, one and two processes with one thread each, as a stand-in for two
+devices. Each run trains on synthetic faces, with augmentation, for two epochs, and the second is measured. The batch
+size per process is constant, so with more processes an epoch has fewer steps.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from rich.console import Console
 from fer_lightning.utils.environment import describe
 from fer_lightning.utils.terminal import make_table
 
-# the largest of the processes that a command started, in KiB as Linux has it, or in bytes as macOS has
+# peak memory of the largest process that a command started; ru_maxrss is in KiB on Linux and in bytes on macOS
 _MEASURED = """
 import resource, subprocess, sys
 code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
@@ -30,7 +30,7 @@ sys.exit(code)
 
 
 def train(devices: int, faces: int, batch_size: int) -> tuple[float, float]:
-    """Images per second of all processes together, and MiB of the largest."""
+    """Images per second of all processes together, and peak memory of the largest in MiB."""
     with tempfile.TemporaryDirectory() as folder:
         words = [
             "-m",
@@ -61,8 +61,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.scaling", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--steps", type=int, default=24, help="of one process, an epoch (default %(default)s)")
-    parser.add_argument("--batch-size", type=int, default=64, help="of each process (default %(default)s)")
+    parser.add_argument("--steps", type=int, default=24, help="steps per epoch with one process (default %(default)s)")
+    parser.add_argument("--batch-size", type=int, default=64, help="batch size per process (default %(default)s)")
     arguments = parser.parse_args()
     most = torch.cuda.device_count() or 2
     counts = [2**power for power in range(most.bit_length()) if 2**power <= most]

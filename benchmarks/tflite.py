@@ -1,7 +1,7 @@
-"""python -m benchmarks.tflite BUNDLE: milliseconds a face of an exported bundle's files, against the notebook's.
+"""python -m benchmarks.tflite BUNDLE: latency per face of an exported bundle's files, compared with the notebook's.
 
-The notebook's file is its network (untrained, which costs the same) in Keras, through TFLiteConverter, made in
-this run. All files take turns, so that a machine that slows down slows all of them.
+The notebook's file is converted in this run from its Keras network with TFLiteConverter; the network is untrained,
+which does not change the latency. All files take turns, so a slower machine affects all of them.
 """
 
 import argparse
@@ -25,8 +25,10 @@ THREADS = (1, 2)
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.tflite", description=__doc__)
-    parser.add_argument("bundle", type=Path, help="a folder that python -m export wrote")
-    parser.add_argument("--turns", type=int, default=30, help=f"of {RUNS_A_TURN} runs of each file (default 30)")
+    parser.add_argument("bundle", type=Path, help="a folder written by python -m export")
+    parser.add_argument(
+        "--turns", type=int, default=30, help=f"number of turns of {RUNS_A_TURN} runs of each file (default 30)"
+    )
     arguments = parser.parse_args()
     with exit_on_user_error(), tempfile.TemporaryDirectory() as folder:
         entries = read_manifest(arguments.bundle)["files"]
@@ -45,7 +47,7 @@ def main() -> None:
     measured = f"medians of {arguments.turns} turns of {RUNS_A_TURN} runs"
     machine = describe("ai-edge-litert", "onnxruntime", "tensorflow")
     threaded = [f"{threads} thread{'s' if threads > 1 else ''}" for threads in THREADS]
-    table = make_table(f"Milliseconds a face, {measured}\n{machine}", ("file", "MB", *threaded, "times as fast"))
+    table = make_table(f"Milliseconds per face, {measured}\n{machine}", ("file", "MB", *threaded, "times as fast"))
     for name in files:
         cells = [f"{times[threads][name]:.2f}" for threads in THREADS]
         ratio = times[1][NOTEBOOK] / times[1][name]

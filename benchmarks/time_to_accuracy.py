@@ -1,8 +1,7 @@
-"""python -m benchmarks.time_to_accuracy DIR: seconds to the notebook's accuracy, our recipe against the notebook's.
+"""python -m benchmarks.time_to_accuracy DIR: training time to the notebook's accuracy with our recipe and its own.
 
-Both train on FER2013 in DIR, with the official split, until their validation accuracy (PublicTest) reaches the
-target or their epochs are over; the time is that of the epochs, with their validation. Runs that exist already
-are read instead of trained, so that a machine's long runs serve here too:
+Both train on FER2013 in DIR with the official split. The time until the validation accuracy (PublicTest) reaches the
+target includes validation. Existing runs can be used instead of training again:
   python -m benchmarks.time_to_accuracy DIR --ours RUN_DIR --notebook RUN_DIR
 """
 
@@ -30,18 +29,18 @@ def train(overrides: list[str], data: Path, run_dir: Path) -> None:
 
 
 def epochs_of(run_dir: Path) -> list[dict[str, Any]]:
-    """The epochs of all phases that are done, in their order."""
+    """The epochs of all finished phases, in order."""
     done = sorted(run_dir.glob("phases/*/done.json"))
     if not done:
-        raise SystemExit(f"error: {run_dir} holds no phase that is done")
+        raise SystemExit(f"error: {run_dir} contains no finished phase")
     epochs = [epoch for path in done for epoch in json.loads(path.read_text())["history"]]
     if any("seconds" not in epoch for epoch in epochs):
-        raise SystemExit(f"error: {run_dir} was trained by a version that did not note its seconds")
+        raise SystemExit(f"error: {run_dir} was trained by a version that did not record the seconds of each epoch")
     return epochs
 
 
 def time_to(epochs: list[dict[str, Any]], target: float) -> tuple[float | None, int | None]:
-    """Seconds and epochs until the validation accuracy first reached ``target``, or None."""
+    """Seconds and epochs until the validation accuracy first reached ``target``; None and None if it never did."""
     seconds = 0.0
     for number, epoch in enumerate(epochs, start=1):
         seconds += epoch["seconds"]
@@ -58,8 +57,8 @@ def main() -> None:
     )
     parser.add_argument("data", type=Path, metavar="DIR", help="the folder with FER2013")
     parser.add_argument("--target", type=float, default=NOTEBOOK_ACCURACY, help="accuracy, 0..1 (default %(default)s)")
-    parser.add_argument("--ours", type=Path, metavar="RUN_DIR", help="a run of ours that is done")
-    parser.add_argument("--notebook", type=Path, metavar="RUN_DIR", help="a run of the notebook's recipe that is done")
+    parser.add_argument("--ours", type=Path, metavar="RUN_DIR", help="a finished run of our recipe")
+    parser.add_argument("--notebook", type=Path, metavar="RUN_DIR", help="a finished run of the notebook's recipe")
     arguments = parser.parse_args()
     given = {"ours": arguments.ours, "the notebook's": arguments.notebook}
     table = make_table(

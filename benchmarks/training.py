@@ -1,13 +1,13 @@
-"""python -m benchmarks.training: images per second of training, against the bare step and against Keras.
+"""python -m benchmarks.training: training throughput, compared with the bare step and with Keras.
 
-Three things take turns, so that a machine that slows down slows all of them:
-- ours: the Trainer, with the data module, augmentation, metrics, callbacks and loggers, on drawn faces;
-- the bare step: forward, backward and optimizer of the same network on one fixed batch, in a plain loop,
-  in the same precision and memory layout;
-- Keras: the notebook's network and compile() on the same batch size, by model.fit over the same faces.
+Three programs take turns, so a slower machine affects all of them:
+- ours: the Trainer, with the data module, augmentation, metrics, callbacks and loggers, on synthetic faces;
+- the bare step: forward, backward and optimizer of the same network on one fixed batch, in a plain loop, with the same
+  precision and memory layout;
+- Keras: the notebook's network and compile(), with the same batch size and number of faces, trained by model.fit.
 
-Then what ours is of the device's matrix rate, measured in the same run, and what share of its time goes into
-loading and augmenting. On a GPU the fast settings are overrides:
+It also prints our share of the device's matrix throughput, measured in the same run, and the share of time spent on
+loading and augmenting. The fast settings for a GPU are overrides:
   python -m benchmarks.training --batch-size 1024 --steps 200 \\
     data.preload_to_device=true compile=max-autotune augment=strong
 """
@@ -49,7 +49,7 @@ def compose(batch_size: int, steps: int, overrides: list[str]) -> DictConfig:
                 f"data.train={batch_size * steps}",
                 "data.val=7",
                 f"data.batch_size={batch_size}",
-                "phases.baseline.epochs=2",  # the first warms up, and compiles where that is asked for
+                "phases.baseline.epochs=2",  # the first is for warm-up and compilation
                 "phases.baseline.augment=true",
                 "trainer.enable_progress_bar=false",
                 *overrides,
@@ -68,7 +68,7 @@ def build(cfg: DictConfig) -> ExpressionClassifier:
 
 
 def ours(cfg: DictConfig) -> float:
-    """Images per second of the second epoch, first batch to last, validation left out."""
+    """Images per second in the second epoch, without validation."""
     datamodule = instantiate(cfg.data, augment=instantiate(cfg.augment))
     datamodule.setup()
     with tempfile.TemporaryDirectory() as folder:
@@ -78,7 +78,7 @@ def ours(cfg: DictConfig) -> float:
 
 
 def loading(cfg: DictConfig) -> tuple[float, float]:
-    """Images per second of the loader with the transfer to the device, and of the augmentation, without a network."""
+    """Images per second of loading, including the transfer to the device, and of augmentation, without a network."""
     datamodule = instantiate(cfg.data, augment=instantiate(cfg.augment))
     datamodule.setup()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -94,7 +94,7 @@ def loading(cfg: DictConfig) -> tuple[float, float]:
             torch.cuda.synchronize()
         return time.perf_counter() - started
 
-    seconds(augment=True)  # chooses kernels, and moves what is resident
+    seconds(augment=True)  # warm-up: chooses kernels and moves preloaded images to the device
     loaded, augmented = seconds(augment=False), seconds(augment=True)
     count = len(datamodule.phase.rows)
     return count / loaded, count / max(augmented - loaded, 1e-9)
@@ -116,7 +116,7 @@ def matrix_rate(bfloat16: bool, side: int = 4096, repeat: int = 10) -> float:
 
 
 def flop_per_image(cfg: DictConfig) -> int:
-    """Of a training step: forward, and twice that backward."""
+    """FLOP per image of a training step; the backward pass counts as two forward passes."""
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         instantiate(cfg.model).eval()(torch.zeros(1, 1, 48, 48))
     return 3 * counter.get_total_flops()
@@ -127,7 +127,7 @@ def _is_bfloat16(cfg: DictConfig) -> bool:
 
 
 def bare_step(cfg: DictConfig, steps: int) -> float:
-    """Images per second of the network's step alone."""
+    """Images per second of the bare training step."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     module = build(cfg).to(device).train()
     optimizer = torch.optim.Adam(module.parameters(), lr=1e-3)
@@ -136,7 +136,7 @@ def bare_step(cfg: DictConfig, steps: int) -> float:
     labels = torch.randint(0, 7, (batch,), device=device)
     bfloat16 = _is_bfloat16(cfg)
     for step in range(steps + 1):
-        if step == 1:  # the first chooses kernels and allocates
+        if step == 1:  # the first step chooses kernels and allocates memory
             started = time.perf_counter()
         with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
             loss = torch.nn.functional.cross_entropy(module.network(images).float(), labels)
@@ -149,7 +149,7 @@ def bare_step(cfg: DictConfig, steps: int) -> float:
 
 
 def keras_fit(batch_size: int, steps: int) -> float:
-    """Images per second of the notebook's network under model.fit, after one epoch to warm up."""
+    """Images per second of the notebook's network in model.fit, after a short fit for warm-up."""
     model = keras_network(ExpressionCNN())
     if model.count_params() != 5_102_791:
         raise SystemExit(f"this is not the notebook's network: {model.count_params():,} values")
@@ -163,7 +163,7 @@ def keras_fit(batch_size: int, steps: int) -> float:
 
 
 def keras_in_its_own_process(batch_size: int, steps: int) -> float:
-    """TensorFlow's threads and torch's would otherwise stay beside each other."""
+    """Run ``keras_fit`` in a separate process, because TensorFlow's and torch's threads would slow each other down."""
     words = [sys.executable, "-m", "benchmarks.training", "--keras-only", str(batch_size), str(steps)]
     process = subprocess.run(
         words, capture_output=True, text=True, check=False, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
@@ -178,10 +178,14 @@ def main() -> None:
         prog="python -m benchmarks.training", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--batch-size", type=int, default=64)
-    parser.add_argument("--steps", type=int, default=20, help="steps of each turn (default 20)")
-    parser.add_argument("--repeat", type=int, default=5, help="turns of each, of which the median is taken (default 5)")
+    parser.add_argument("--steps", type=int, default=20, help="steps per turn (default 20)")
+    parser.add_argument(
+        "--repeat", type=int, default=5, help="number of turns, of which the median is taken (default 5)"
+    )
     parser.add_argument("--keras-only", nargs=2, type=int, metavar=("BATCH", "STEPS"), help=argparse.SUPPRESS)
-    parser.add_argument("overrides", nargs="*", help="of the training config, as data.preload_to_device=true")
+    parser.add_argument(
+        "overrides", nargs="*", help="overrides of the training config, such as data.preload_to_device=true"
+    )
     arguments = parser.parse_intermixed_args()
     if arguments.keras_only:
         print(keras_fit(*arguments.keras_only))
@@ -191,7 +195,9 @@ def main() -> None:
     cfg = compose(arguments.batch_size, arguments.steps, arguments.overrides)
     settle(cfg.trainer)
     if cfg.trainer.precision not in ("32-true", "bf16-mixed"):
-        raise SystemExit(f"error: the bare step has no precision {cfg.trainer.precision}; take 32-true or bf16-mixed")
+        raise SystemExit(
+            f"error: trainer.precision must be 32-true or bf16-mixed for the bare step, got {cfg.trainer.precision}"
+        )
     turns: dict[str, list[float]] = {"ours": [], "bare step": [], "Keras": []}
     for _ in range(arguments.repeat):
         turns["ours"].append(ours(cfg))
@@ -211,7 +217,7 @@ def main() -> None:
     console.print(table)
     rate = matrix_rate(_is_bfloat16(cfg))
     share = medians["ours"] * flop_per_image(cfg) / rate
-    console.print(f"ours computes {share:.0%} of the {rate / 1e12:.2f} TFLOP/s that a matrix product reaches here")
+    console.print(f"ours reaches {share:.0%} of the {rate / 1e12:.2f} TFLOP/s of a matrix product on this machine")
     for name, speed in zip(("loading", "augmenting"), loading(cfg), strict=True):
         console.print(f"{name} alone: {speed:,.0f} images/s, {medians['ours'] / speed:.1%} of a step's time")
 

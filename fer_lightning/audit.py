@@ -1,4 +1,4 @@
-"""python -m fer_lightning.audit data.dir=DIR: what is wrong with the data, and which rows to leave out."""
+"""python -m fer_lightning.audit data.dir=DIR: report problems in the data and the rows to exclude from training."""
 
 from fer_lightning.utils.command_line import hydra_command
 

@@ -1,4 +1,4 @@
-"""python -m fer_lightning.download data.dir=DIR: fetch Kaggle's FER2013 and check what arrived."""
+"""python -m fer_lightning.download data.dir=DIR: download FER2013 from Kaggle and check the files."""
 
 from fer_lightning.utils.command_line import hydra_command
 

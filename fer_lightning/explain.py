@@ -1,4 +1,4 @@
-"""python -m fer_lightning.explain ckpt=PATH: where the network looks, as heat on faces of each class."""
+"""python -m fer_lightning.explain ckpt=PATH: draw Grad-CAM heat maps on faces of each class."""
 
 from fer_lightning.utils.command_line import hydra_command
 

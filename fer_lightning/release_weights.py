@@ -1,4 +1,4 @@
-"""python -m fer_lightning.release_weights CHECKPOINT: make a checkpoint the weights that ckpt=pretrained names."""
+"""python -m fer_lightning.release_weights CHECKPOINT: replace the weights of ckpt=pretrained by a checkpoint."""
 
 from pathlib import Path
 
@@ -9,17 +9,15 @@ from fer_lightning.utils.command_line import argument_parser, import_task
 def main() -> None:
     parser = argument_parser(
         "fer-release-weights",
-        "Make a checkpoint the weights that ckpt=pretrained names.",
+        "Replace the weights of ckpt=pretrained by those of a checkpoint.",
         [
             "fer-release-weights outputs/train/RUN/checkpoints/best.ckpt",
             "fer-release-weights best.ckpt --name pretrained-phone",
             "fer-evaluate ckpt=pretrained data.dir=data",
         ],
     )
-    parser.add_argument("checkpoint", type=Path, help="as a training run writes it to checkpoints/")
-    parser.add_argument(
-        "--name", default="pretrained", help="which of the shipped weights it becomes (default: %(default)s)"
-    )
+    parser.add_argument("checkpoint", type=Path, help="a checkpoint from the checkpoints/ folder of a training run")
+    parser.add_argument("--name", default="pretrained", help="the shipped weights to replace (default: %(default)s)")
     arguments = parser.parse_args()
     with exit_on_user_error():
         checkpoint = import_task("fer_lightning.models.checkpoint", "release-weights", "train")  # imports torch

@@ -9,10 +9,10 @@ from fer_lightning.utils.command_line import argument_parser
 
 
 def print_run(run_dir: Path) -> None:
-    """The table of a finished run, from its metrics.json.
+    """Print the table of a finished run, from its metrics.json.
 
     Raises:
-        FerError: the run has none.
+        FerError: metrics.json is missing or damaged.
     """
     path = run_dir / "metrics.json"
     try:
@@ -22,7 +22,7 @@ def print_run(run_dir: Path) -> None:
         else:
             print_phases(metrics["phases"], metrics["data"], final=metrics)
     except FileNotFoundError:
-        raise FerError(f"{run_dir} holds no finished run: there is no {path}") from None
+        raise FerError(f"{run_dir} contains no finished run: no such file: {path}") from None
     except (ValueError, KeyError, TypeError) as error:
         raise FerError(f"{path} is damaged: {error}") from error
 
@@ -30,14 +30,14 @@ def print_run(run_dir: Path) -> None:
 def main() -> None:
     parser = argument_parser(
         "fer-report",
-        "Print the scores by phase of a finished run.",
+        "Print the scores of a finished run by phase.",
         [
             "fer-report outputs/train/2026-01-31_12-00-00",
             "fer-train data.dir=data hydra.run.dir=outputs/mine && fer-report outputs/mine",
             "fer-report outputs/mine > scores.txt",
         ],
     )
-    parser.add_argument("run_dir", type=Path, help="the run's directory, as hydra.run.dir named it")
+    parser.add_argument("run_dir", type=Path, help="the directory of the run, the value of hydra.run.dir")
     with exit_on_user_error():
         print_run(parser.parse_args().run_dir)
 

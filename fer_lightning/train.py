@@ -1,4 +1,4 @@
-"""python -m fer_lightning.train: train the phases, evaluate before and after, draw."""
+"""python -m fer_lightning.train: train the phases and evaluate the result, or resume a run."""
 
 from datetime import datetime
 from pathlib import Path
@@ -7,10 +7,10 @@ from fer_lightning.utils.command_line import hydra_command
 
 
 def _run_dir(resume: str | None) -> str:
-    """Where a run writes: a resumed one where it began."""
-    from fer_lightning.training.run_config import SETTINGS_FILE  # which imports Hydra
+    """The output directory of a run; a resumed run keeps its directory."""
+    from fer_lightning.training.run_config import SETTINGS_FILE  # imports Hydra
 
-    # Hydra writes into it before we can say that resume= names no run
+    # only if it is a run: Hydra writes to the directory before we can reject a wrong resume=
     if resume and (Path(resume) / SETTINGS_FILE).is_file():
         return resume
     return f"outputs/train/{datetime.now():%Y-%m-%d_%H-%M-%S}"

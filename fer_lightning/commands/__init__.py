@@ -1,1 +1,1 @@
-"""What the commands do once their words are checked; the modules one folder up are their doors."""
+"""The work of the commands; the modules one folder up parse the command lines."""

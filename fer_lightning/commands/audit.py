@@ -1,4 +1,4 @@
-"""What is wrong with the data, and which rows to leave out."""
+"""Report problems in the data and the rows to exclude from training."""
 
 import csv
 import io
@@ -21,11 +21,11 @@ from fer_lightning.utils.terminal import make_table
 
 log = logging.getLogger(__name__)
 
-_SHEET = 60  # faces on a picture
+_SHEET = 60  # maximum number of faces on a sheet
 
 
 def write(findings: Iterable[Finding], faces: Faces, out: Path) -> None:
-    """findings.csv with every row of every finding, exclude.csv with those to leave out, and a sheet of each."""
+    """Write findings.csv (all rows of all findings), exclude.csv (rows to exclude) and a sheet per finding."""
     found = list(findings)
     lines = [
         (finding.name, number, row, _usage(faces, row), _label(faces, row))
@@ -67,8 +67,8 @@ def _label(faces: Faces, row: int) -> str:
 
 
 def print_table(findings: Iterable[Finding], faces: Faces) -> None:
-    """A line for each kind: groups, rows, and how many of them should not be trained on."""
-    table = make_table(f"{faces.name}: {len(faces):,} faces", ("problem", "groups", "rows", "to leave out"))
+    """Print a table with one line per finding: the number of groups, of rows, and of rows to exclude."""
+    table = make_table(f"{faces.name}: {len(faces):,} faces", ("problem", "groups", "rows", "to exclude"))
     for finding in findings:
         counts = (len(finding.groups), len(finding.rows), len(finding.leave_out))
         table.add_row(finding.title, *(f"{count:,}" for count in counts))
@@ -76,13 +76,13 @@ def print_table(findings: Iterable[Finding], faces: Faces) -> None:
 
 
 def print_leaks(faces: Faces) -> None:
-    """How many rows of each other split are pixel for pixel in Training."""
+    """Log how many rows of each other split have the same pixels as a row in Training."""
     training = faces.pixels[faces.rows_of("Training")]
     for usage in USAGES[1:]:
         rows = faces.rows_of(usage)
         if len(rows):
             count = int(occurs_in(faces.pixels[rows], training).sum())
-            log.info("%d of %d %s rows are pixel for pixel in Training", count, len(rows), usage)
+            log.info("%d of %d %s rows have the same pixels as a row in Training", count, len(rows), usage)
 
 
 def run(cfg: DictConfig) -> None:
@@ -95,6 +95,6 @@ def run(cfg: DictConfig) -> None:
     print_table(findings, faces)
     print_leaks(faces)
     if not has_votes:
-        log.info("with FER+'s %s beside the data it would also list what is no face", ferplus.VOTES_FILE)
-    log.info("every row: %s", out / "findings.csv")
-    log.info("train without those to leave out by data.exclude=%s", out / "exclude.csv")
+        log.info("to also find images without a face, put FER+'s %s next to the data", ferplus.VOTES_FILE)
+    log.info("all rows are listed in %s", out / "findings.csv")
+    log.info("to train without the rows to exclude, set data.exclude=%s", out / "exclude.csv")

@@ -1,4 +1,4 @@
-"""Fetch Kaggle's FER2013 and check what arrived."""
+"""Download FER2013 from Kaggle and check the files."""
 
 import contextlib
 import io
@@ -21,25 +21,26 @@ TOKEN_PAGE = f"{SITE}/settings"
 
 
 def download(folder: Path) -> None:
-    """Fetch the competition's files that this project reads, then parse each of them.
+    """Download the competition's files that this project reads, then parse each of them.
 
-    Files that are there already, whole, are not fetched again, and a broken-off one goes on where it
-    stopped: the kaggle client sees to both.
+    The kaggle client skips complete files and resumes partial ones.
 
     Raises:
-        FerError: no credentials, rules not accepted, no network, or a file that arrived damaged.
+        FerError: credentials are missing, the rules are not accepted, the network fails, or a file is damaged.
     """
     if folder.exists() and not folder.is_dir():
-        raise FerError(f"data.dir={folder} is a file; name a folder")
+        raise FerError(f"data.dir must be a folder, but {folder} is a file")
     api = _authenticated_client()
     folder.mkdir(parents=True, exist_ok=True)
     with _explained():
         offered = [file.name for file in api.competition_list_files(COMPETITION).files]
         wanted = [name for name in (*kaggle_csv.TRAINING_FILES, kaggle_csv.TEST_FILE) if _is_offered(name, offered)]
         if not wanted:
-            raise FerError(f"the competition offers none of our files, only {', '.join(offered) or 'nothing'}")
+            raise FerError(
+                f"the competition has no file that this project reads, only {', '.join(offered) or 'nothing'}"
+            )
         for name in wanted:
-            log.info("fetching %s", name)
+            log.info("downloading %s", name)
             api.competition_download_file(COMPETITION, _is_offered(name, offered), path=str(folder), quiet=False)
     for name in wanted:
         _check(folder, name)
@@ -52,17 +53,17 @@ def _is_offered(name: str, offered: list[str]) -> str | None:
 def _check(folder: Path, name: str) -> None:
     path = kaggle_csv.find_file(folder, name)
     if path is None:
-        raise FerError(f"{name} did not arrive in {folder}")
+        raise FerError(f"{name} is missing in {folder} after the download")
     try:
         faces = cache.load(path)
     except FerError as error:
-        raise FerError(f"{path} arrived damaged; delete it and download again: {error}") from error
-    print(f"{path}: {len(faces):,} faces, whole")
+        raise FerError(f"{path} is damaged; delete it and download it again: {error}") from error
+    print(f"{path}: {len(faces):,} faces, complete")
 
 
 def _authenticated_client() -> Any:
-    """The kaggle client, imported here because its import asks for credentials."""
-    # without credentials it prints a page of help and exits
+    """The kaggle client, imported here because its import requires credentials."""
+    # without credentials, the client prints a page of help and exits
     with contextlib.redirect_stdout(io.StringIO()), _explained():
         try:
             from kaggle.api.kaggle_api_extended import KaggleApi
@@ -73,7 +74,7 @@ def _authenticated_client() -> Any:
             raise
         except (SystemExit, OSError, ValueError, TypeError, AttributeError) as error:
             raise FerError(
-                f"there are no Kaggle credentials, or they are damaged: make an API token on {TOKEN_PAGE} "
+                f"the Kaggle credentials are missing or damaged: create an API token on {TOKEN_PAGE} "
                 f"and save it as {Path.home() / '.kaggle' / 'kaggle.json'}"
             ) from error
     return api
@@ -81,24 +82,24 @@ def _authenticated_client() -> Any:
 
 @contextlib.contextmanager
 def _explained() -> Any:
-    """Say in a sentence what Kaggle or the network refused."""
+    """Turn errors of Kaggle and of the network into one sentence."""
     try:
         yield
     except requests.HTTPError as error:
         status = error.response.status_code if error.response is not None else None
         if status == requests.codes.unauthorized:
-            reason = f"Kaggle does not accept the credentials; make a new token on {TOKEN_PAGE} and save it as " + str(
+            reason = f"Kaggle rejected the credentials; create a new token on {TOKEN_PAGE} and save it as " + str(
                 Path.home() / ".kaggle" / "kaggle.json"
             )
         elif status == requests.codes.forbidden:
-            reason = f"Kaggle gives the files only to who accepted the competition's rules: {RULES_PAGE}"
+            reason = f"Kaggle denied access; accept the competition rules first: {RULES_PAGE}"
         else:
             reason = f"Kaggle answered {status}: {error}"
         raise FerError(reason) from error
     except requests.RequestException as error:
         raise FerError(
-            f"Kaggle cannot be reached ({type(error).__name__}); when there is a network again, the same command goes "
-            f"on, or fetch the files from {SITE}/c/{COMPETITION}/data by hand"
+            f"cannot reach Kaggle ({type(error).__name__}); check the network and run the command again to continue, "
+            f"or download the files from {SITE}/c/{COMPETITION}/data in a browser"
         ) from error
 
 

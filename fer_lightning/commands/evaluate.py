@@ -17,5 +17,5 @@ def run(cfg: DictConfig) -> None:
     hydra_config = HydraConfig.get()
     trained = checkpoint.load(checkpoint.paths_of(cfg.ckpt))
     adopt_split(cfg, trained.settings[0], list(hydra_config.overrides.task))
-    check("evaluate", cfg)  # again, since the checkpoint may say anything
+    check("evaluate", cfg)  # again, because the checkpoint's values are not trusted
     evaluate(cfg, trained, Path(hydra_config.runtime.output_dir))

@@ -1,4 +1,4 @@
-"""Where the network looks, as heat on faces of each class."""
+"""Draw Grad-CAM heat maps on faces of each class."""
 
 import logging
 from collections.abc import Sequence
@@ -25,19 +25,19 @@ log = logging.getLogger(__name__)
 
 
 def choose(labels: np.ndarray, rows: np.ndarray, count: int, classes: int) -> np.ndarray:
-    """The first ``count`` of ``rows`` of each class, int64, class after class."""
+    """The first ``count`` of ``rows`` for each class, int64, in the order of the classes."""
     return np.concatenate([rows[labels[rows] == code][:count] for code in range(classes)])
 
 
 def explain(cfg: DictConfig, path: Path) -> None:
-    """Draw the chosen faces of ``cfg.subset``, what was read, and where from.
+    """Draw faces of ``cfg.subset`` with their predictions and heat maps into the image ``path``.
 
     Raises:
-        FerError: what the user can mend.
+        FerError: the checkpoint, the data or the rows cannot be used.
     """
     trained = checkpoint.load([checkpoint.path_of(cfg.ckpt)])
     adopt_split(cfg, trained.settings[0], list(HydraConfig.get().overrides.task))
-    check("explain", cfg)  # again, since the checkpoint may say anything
+    check("explain", cfg)  # again, because the checkpoint's values are not trusted
     datamodule: FaceDataModule = instantiate(cfg.data)
     datamodule.setup()
     faces, names = datamodule.faces, datamodule.class_names
@@ -58,14 +58,14 @@ def explain(cfg: DictConfig, path: Path) -> None:
         faces.pixels[rows],
         heat(network, images, answers).numpy(),
         captions,
-        f"{faces.name}: what speaks for the answer",
+        f"{faces.name}: evidence for the predicted class",
         path,
     )
 
 
 def _given(rows: Sequence[int], count: int) -> np.ndarray:
     if max(rows) >= count:
-        raise FerError(f"rows must be row numbers from 0 to {count - 1}, got {max(rows)}")
+        raise FerError(f"rows must be integers from 0 to {count - 1}, got {max(rows)}")
     return np.array(rows, np.int64)
 
 
@@ -73,4 +73,4 @@ def run(cfg: DictConfig) -> None:
     quiet_libraries()
     path = Path(HydraConfig.get().runtime.output_dir) / "explain.png"
     explain(cfg, path)
-    log.info("picture: %s", path)
+    log.info("the image is in %s", path)

@@ -26,18 +26,18 @@ from fer_lightning.utils.quiet import quiet_libraries
 
 log = logging.getLogger(__name__)
 
-_BATCH = 256  # faces
+_BATCH = 256  # faces per batch
 
 
 class SoupEvaluator:
-    """Makes soups of some networks on training faces and scores them on the val split.
+    """Makes weight soups of networks and scores them on the val split.
 
     Args:
-        datamodule: after ``setup``.
-        networks: in eval mode, of the same architecture.
-        faces: training faces to estimate batch-norm on, at most.
-        seed: of their choice.
-        accelerator: Lightning's name of one.
+        datamodule: the data module, after ``setup``.
+        networks: networks of the same architecture, in eval mode.
+        faces: maximum number of training faces to estimate batch-norm statistics on.
+        seed: seed for the choice of these faces.
+        accelerator: a Lightning accelerator name.
     """
 
     def __init__(
@@ -47,13 +47,13 @@ class SoupEvaluator:
         self._datamodule = datamodule
         self._networks = networks
         rows = np.random.default_rng(seed).permutation(datamodule.rows("train"))[:faces]
-        # batches of one size: in a cumulative mean they count alike
+        # batches of equal size, because a cumulative mean weights all batches equally
         self._batches = (
             np.split(rows[: len(rows) // _BATCH * _BATCH], len(rows) // _BATCH) if len(rows) > _BATCH else [rows]
         )
 
     def soup_of(self, places: Sequence[int]) -> nn.Module:
-        """The soup of the networks at these places, in eval mode."""
+        """The soup of the networks with these indices, in eval mode."""
         return weight_soup.soup_of([self._networks[place] for place in places], self._images())
 
     def score(self, network: nn.Module) -> dict[str, Any]:
@@ -61,22 +61,22 @@ class SoupEvaluator:
         return self.evaluator.score(ExpressionClassifier(network, class_names=self._datamodule.class_names))
 
     def _images(self) -> Iterator[Tensor]:
-        """Unaugmented faces, float32 [B, 1, 48, 48] in 0..1."""
+        """Batches of faces without augmentation, float32 [B, 1, 48, 48] in 0..1."""
         for rows in self._batches:
             yield Scale()(torch.from_numpy(self._datamodule.faces.pixels[rows]).unsqueeze(1))
 
 
 def make_soup(cfg: DictConfig, out: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
-    """Average the weights of ``cfg.ckpt``; write the result into ``cfg.out`` and metrics.json into ``out``.
+    """Average the weights of ``cfg.ckpt``, write the result to ``cfg.out`` and metrics.json to the folder ``out``.
 
     Args:
-        overrides: the words of the command line, which go before what the first checkpoint says of the data.
+        overrides: the words of the command line; they take precedence over the first checkpoint's data settings.
 
     Returns:
         The content of metrics.json: ``members``, ``chosen`` and the scores of the soup (``metrics.score``).
 
     Raises:
-        FerError: what the user can mend.
+        FerError: the checkpoints or the data cannot be used.
     """
     paths = checkpoint.paths_of(cfg.ckpt)
     if len(paths) < 2:
@@ -84,9 +84,9 @@ def make_soup(cfg: DictConfig, out: Path, overrides: Sequence[str] = ()) -> dict
     trained = checkpoint.load(paths, raw=cfg.weights == "raw")
     weight_soup.check_same_architecture(paths, trained.networks)
     adopt_split(cfg, trained.settings[0], list(overrides))
-    check("soup", cfg)  # again, since the checkpoint may say anything
+    check("soup", cfg)  # again, because the checkpoint's values are not trusted
     datamodule: FaceDataModule = instantiate(cfg.data)
-    trained.network(len(datamodule.class_names))  # refuses other classes
+    trained.network(len(datamodule.class_names))  # raises if the number of classes differs
     datamodule.setup()
     judge = SoupEvaluator(datamodule, trained.networks, cfg.faces, cfg.seed, cfg.accelerator)
     alone = [judge.score(network) for network in trained.networks]
@@ -111,12 +111,12 @@ def make_soup(cfg: DictConfig, out: Path, overrides: Sequence[str] = ()) -> dict
     files.write_json(out / "metrics.json", metrics)
     title = f"soup of {len(chosen)}, {judge.evaluator.title}"
     log.info("%s: %.2f %%, loss %.4f", title, 100 * scores["accuracy"], scores["loss"])
-    log.info("its weights are in %s", cfg.out)
+    log.info("the weights are in %s", cfg.out)
     return metrics
 
 
 def _provenance(cfg: DictConfig, members: Sequence[Path], settings: dict[str, Any]) -> dict[str, Any]:
-    """What the checkpoint says of its making; the network and the data are those of its first member."""
+    """The settings that the soup's checkpoint records; network and data are those of its first member."""
     kept = {key: settings[key] for key in ("model", "data", "data_name") if key in settings}
     soup = {key: cfg[key] for key in ("method", "weights", "faces", "seed")}
     return kept | {

@@ -1,4 +1,4 @@
-"""The runs of a sweep, ranked; also printed at a sweep's end."""
+"""Rank the runs of a sweep; also called at the end of a sweep."""
 
 import atexit
 import contextlib
@@ -28,15 +28,15 @@ log = logging.getLogger(__name__)
 ERROR_FILE = "error.txt"
 TABLE_FILE, PICTURE_FILE = "sweep.csv", "sweep.png"
 
-_LONG = 8  # characters of a number
-_FILE_WIDTH = 1000  # characters, of which no table is: nothing is cut where lines have no end
+_LONG = 8  # numbers with more characters are rounded
+_FILE_WIDTH = 1000  # characters, wider than any table: output to a file is not truncated
 
 
 def attempt(run: Callable[[], float], run_dir: Path) -> float | None:
-    """The score of one run of a sweep; None where it has none, so that the others go on.
+    """Do one run of a sweep and return its score; None if it failed, which lets the other runs continue.
 
-    Why it failed is in its error.txt. The score is not NaN, which Hydra's plugin for Optuna stumbles over, while it
-    takes None for a failed trial.
+    The reason of the failure is written to the run's error.txt. The score is never NaN: Hydra's Optuna plugin fails
+    on NaN, but treats None as a failed trial.
     """
     try:
         score = run()
@@ -45,7 +45,7 @@ def attempt(run: Callable[[], float], run_dir: Path) -> float | None:
         told = sentence(error)
         reason = told or "".join(traceback.format_exception(error))
         files.write_text(run_dir / ERROR_FILE, reason + "\n")
-        log.error("this run failed, the sweep goes on: %s", reason)
+        log.error("this run failed, the sweep continues: %s", reason)
         return None
 
 
@@ -54,11 +54,11 @@ class Run:
     """One run of a sweep.
 
     Attributes:
-        folder: the run's.
+        folder: the run's directory.
         overrides: the words of its command line.
-        accuracy: on the val split, 0..1; NaN where the run failed, diverged or is not done.
-        scores: see ``metrics.score``; empty where there are none.
-        error: why it failed; None where it did not.
+        accuracy: accuracy on the val split, 0..1; NaN if the run failed, diverged or is not finished.
+        scores: see ``metrics.score``; empty if there are none.
+        error: the reason of a failure; None without one.
     """
 
     folder: Path
@@ -69,24 +69,24 @@ class Run:
 
     @property
     def values(self) -> dict[str, str]:
-        """What the words set, by key."""
+        """The values that the words set, by key."""
         return {key: value for key, _, value in (word.partition("=") for word in self.overrides)}
 
 
 def read_runs(folder: Path) -> list[Run]:
-    """The runs below ``folder``, the best first, those without a score last.
+    """Read the runs below ``folder``, the best first, those without a score last.
 
     Raises:
-        FerError: there is none.
+        FerError: ``folder`` contains no run.
     """
     runs = [_read_run(path.parents[1]) for path in sorted(folder.rglob(".hydra/overrides.yaml"))]
     if not runs:
-        raise FerError(f"{folder} holds no run of a sweep")
+        raise FerError(f"{folder} contains no run of a sweep")
     return sorted(runs, key=_rank)
 
 
 def _rank(run: Run) -> tuple[bool, float, float, str]:
-    """Accuracy first; where that is equal, the loss."""
+    """Sort key: accuracy first, then loss."""
     return math.isnan(run.accuracy), -run.accuracy, run.scores.get("loss", math.inf), str(run.folder)
 
 
@@ -105,13 +105,13 @@ def swept(runs: Sequence[Run]) -> list[str]:
 
 
 def _short(keys: Sequence[str]) -> list[str]:
-    """The last part of each key, where no other key ends on it too."""
+    """The last part of each key, or the whole key if several end with the same part."""
     lasts = [key.rpartition(".")[2] for key in keys]
     return [last if lasts.count(last) == 1 else key for key, last in zip(keys, lasts, strict=True)]
 
 
 def _rounded(word: str) -> str:
-    """Numbers as a search draws them to four digits, whole numbers, short ones and words as they are."""
+    """Round a long decimal number to four digits; integers, short numbers and other words stay unchanged."""
     if len(word) <= _LONG or word.lstrip("-").isdigit():
         return word
     try:
@@ -121,7 +121,7 @@ def _rounded(word: str) -> str:
 
 
 def conclude(folder: Path) -> None:
-    """Print the table of a sweep, write it as CSV, draw it, and say how to train the winner again.
+    """Print the table of a sweep, write it as CSV, plot it, and print the command that trains the best run again.
 
     Raises:
         FerError: see ``read_runs``.
@@ -149,23 +149,23 @@ def conclude(folder: Path) -> None:
         if run.error is not None:
             print(f"{run.folder} failed: {run.error.splitlines()[-1]}")
     print(f"table: {folder / TABLE_FILE}")
-    from fer_lightning.reporting import plots  # which loads torch: Hydra makes the callback before anything else
+    from fer_lightning.reporting import plots  # loads torch, and Hydra creates the callback before anything else
 
     picture = folder / PICTURE_FILE
     plots.sweep(chosen, [run.accuracy for run in runs], picture)
-    print(f"picture: {picture}")
+    print(f"image: {picture}")
     if not math.isnan(runs[0].accuracy):
-        print(f"the best again: {shlex.join(['python', '-m', 'fer_lightning.train', *runs[0].overrides])}")
+        print(f"train the best run again: {shlex.join(['python', '-m', 'fer_lightning.train', *runs[0].overrides])}")
 
 
 class RankedTable(Callback):
-    """Concludes a sweep when it ends, by Ctrl-C or an error of the sweeper too, upon which Hydra does not call."""
+    """Concludes a sweep when it ends, also after Ctrl-C or an error of the sweeper, when Hydra calls no callback."""
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         atexit.register(_conclude_cut_off, Path(config.hydra.sweep.dir))
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        from fer_lightning.training.distributed import is_first  # which loads Lightning: see above
+        from fer_lightning.training.distributed import is_first  # loads Lightning: see above
 
         atexit.unregister(_conclude_cut_off)
         if is_first():
@@ -176,6 +176,6 @@ def _conclude_cut_off(folder: Path) -> None:
     from fer_lightning.training.distributed import is_first
 
     if is_first():
-        # not one run was begun, or the disk is full, which was said, or the user is in a hurry
+        # no run has started, or the disk is full, which was already reported, or the user pressed Ctrl-C again
         with contextlib.suppress(FerError, OSError, KeyboardInterrupt):
             conclude(folder)

@@ -1,4 +1,4 @@
-"""Train the phases, evaluate before and after, draw."""
+"""Train the phases and evaluate the result, or resume a run."""
 
 import contextlib
 import logging
@@ -30,27 +30,25 @@ def _refuse_other_overrides() -> None:
     allowed = ("resume=", "data.dir=")
     others = [word for word in HydraConfig.get().overrides.task if not word.startswith(allowed)]
     if others:
-        raise FerError(
-            f"resume goes on with the run's own settings; leave out {' '.join(others)} (data.dir may be given)"
-        )
+        raise FerError(f"resume uses the settings of the run: remove {' '.join(others)} (only data.dir may be changed)")
 
 
 def _check_processes(cfg: DictConfig, hydra_config: HydraConf) -> None:
-    """Raises FerError where several processes of this command would not work on one run."""
+    """Raise FerError if several processes of this command would not work on the same run."""
     if hydra_config.mode == RunMode.MULTIRUN and not is_launched_from_outside() and _wants_several(cfg.trainer):
         raise FerError(
-            "a sweep cannot start several processes for each run, which would repeat the whole sweep: take "
+            "a sweep cannot start several processes for each run, because each would repeat the whole sweep: set "
             "trainer.devices=1 and a launcher (hydra/launcher=joblib), or start the sweep with torchrun"
         )
     if is_launched_from_outside() and cfg.resume is None:
         if hydra_config.runtime.choices["hydra/sweeper"] != "basic" and hydra_config.mode == RunMode.MULTIRUN:
             raise FerError(
-                "a search cannot be started in several processes, each of which would draw other values: take "
-                "hydra/sweeper=basic and the values to try, or one process"
+                "a search cannot run in several processes, because each would draw different values: set "
+                "hydra/sweeper=basic and the values to try, or use one process"
             )
         key = "hydra.sweep.dir" if hydra_config.mode == RunMode.MULTIRUN else "hydra.run.dir"
         if not any(word.startswith(f"{key}=") for word in hydra_config.overrides.hydra):
-            raise FerError(f"name {key}=DIR, so that all processes work on the same files")
+            raise FerError(f"set {key}=DIR, because all processes must work on the same files")
 
 
 def _wants_several(trainer: DictConfig) -> bool:
@@ -62,19 +60,19 @@ def _wants_several(trainer: DictConfig) -> bool:
 
 @contextlib.contextmanager
 def _alone_in(run_dir: Path) -> Iterator[None]:
-    """Keep a second command out of a run's directory.
+    """Prevent a second command from working in a run's directory.
 
     Raises:
-        FerError: another one works there.
+        FerError: another command already works there.
     """
-    if not is_first():  # the first process of this command has locked it for all
+    if not is_first():  # the first process of this command holds the lock for all
         yield
         return
     try:
         with files.locked(run_dir / "run", wait=0):
             yield
     except Timeout:
-        raise FerError(f"another process trains in {run_dir}; wait for its end, or stop it") from None
+        raise FerError(f"another process is training in {run_dir}; wait until it ends, or stop it") from None
 
 
 def _main(cfg: DictConfig) -> float:
@@ -83,13 +81,13 @@ def _main(cfg: DictConfig) -> float:
     _check_processes(cfg, hydra_config)
     run_dir = Path(hydra_config.runtime.output_dir if cfg.resume is None else cfg.resume).absolute()
     if not is_first():
-        logging.disable(logging.WARNING)  # the first process says it
+        logging.disable(logging.WARNING)  # the first process logs everything
     if cfg.resume is not None:
-        run_config.check_run(run_dir)  # before the lock makes the directory
+        run_config.check_run(run_dir)  # before the lock creates the directory
     with _alone_in(run_dir):
         requeued = cfg.resume is None and is_requeued() and (run_dir / run_config.SETTINGS_FILE).is_file()
         if requeued:
-            log.info("SLURM runs this job again: going on with %s", run_dir)
+            log.info("SLURM restarted this job: resuming %s", run_dir)
         elif cfg.resume is not None:
             _refuse_other_overrides()
         if requeued or cfg.resume is not None:
@@ -100,13 +98,13 @@ def _main(cfg: DictConfig) -> float:
                 cfg.data.dir = moved_to
             check("train", cfg)
         elif is_first():
-            precision.settle(cfg.trainer)  # a resumed run keeps it, whatever would be measured then
+            precision.settle(cfg.trainer)  # a resumed run keeps this choice instead of measuring again
             run_config.save(cfg, hydra_config.runtime.choices, run_dir)
         run = train if cfg.ensemble_size == 1 else train_ensemble
         try:
             return run(cfg, run_dir).get("accuracy", math.nan)
         except KeyboardInterrupt as interrupt:
-            raise type(interrupt)(str(interrupt) or f"stopped; go on with: {shell_words.resume(run_dir)}") from None
+            raise type(interrupt)(str(interrupt) or f"stopped; resume with: {shell_words.resume(run_dir)}") from None
 
 
 def run(cfg: DictConfig) -> float | None:

@@ -1,1 +1,1 @@
-"""The values that each config key may have, checked before anything heavy is imported or read."""
+"""Rules for the values of config keys, checked before heavy imports and before data are read."""

@@ -1,4 +1,4 @@
-"""Checking a composed config. Works on plain values; imports neither torch nor Lightning."""
+"""Check a composed config. Works on plain values and imports neither torch nor Lightning."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -12,26 +12,26 @@ from fer_lightning.config_rules.rules import Group
 from fer_lightning.errors import FerError
 from fer_lightning.utils.former_names import refuse_former_keys
 
-_MISSING = "???"  # OmegaConf's mark of a value that the user has to give
-_LONGEST = 80  # characters of a wrong value that are shown
+_MISSING = "???"  # OmegaConf's marker for a required value
+_LONGEST = 80  # maximum number of characters shown of a wrong value
 
 
 def check(command: str, cfg: DictConfig) -> None:
-    """Check every key of a command's config; keys that no rule knows pass, unless their group is closed.
+    """Check every key of a command's config; keys without a rule pass unless their group is closed.
 
     Args:
-        command: its name, as in ``commands.COMMANDS``.
+        command: a name in ``commands.COMMANDS``.
         cfg: the config that the command was started with.
 
     Raises:
         FerError: a value has the wrong type or is out of range, or a key has been renamed; the text names the key and
-            what is right.
+            the expected value.
     """
     try:
         values = OmegaConf.to_container(cfg, resolve=True)
     except (OmegaConfBaseException, RecursionError) as error:
         raise FerError(f"the configuration is wrong: {str(error).strip().splitlines()[0]}") from error
-    assert isinstance(values, dict)  # as every command's config is
+    assert isinstance(values, dict)  # every command's config is a mapping
     refuse_former_keys(_keys(values))
     _check_group("", values, COMMANDS[command])
     check_relations(values)
@@ -55,7 +55,7 @@ def _check_group(path: str, value: Any, group: Group) -> None:
         key = f"{path}.{name}" if path else str(name)
         if rule is None:
             if group.closed:
-                raise FerError(f"{key} is not a key of {path}, which has {', '.join(group.keys)}")
+                raise FerError(f"{path} has no key {name}; its keys are {', '.join(group.keys)}")
         elif isinstance(rule, Group):
             _check_group(key, each, rule)
         elif each == _MISSING:

@@ -1,4 +1,4 @@
-"""The rules of each command's own keys: what ``conf/COMMAND.yaml`` holds."""
+"""Rules for the keys of each command, as in ``conf/COMMAND.yaml``."""
 
 from dataclasses import replace
 from typing import Any
@@ -19,7 +19,7 @@ EXPORT_FORMATS = (
     "saved_model",
     "coreml",
 )
-LEAST_VERIFIED = 256  # fewer faces would let a rare disagreement pass
+LEAST_VERIFIED = 256  # with fewer faces, rare disagreements would go unnoticed
 
 _SUBSET = one_of("val", "test")
 _WEIGHTS = text("pretrained or the path of a checkpoint")
@@ -37,7 +37,7 @@ def _is_views(value: Any) -> bool:
 
 _AVERAGED_OR_RAW = one_of("averaged", "raw")
 _ONE_OR_SEVERAL = Rule("pretrained, the path of a checkpoint or a list of these", _is_one_or_several)
-# a folder that may be left out: an export without data draws its faces
+# the folder is optional: an export without data uses synthetic faces
 _DATA_OR_NONE = replace(groups.DATA, keys={**groups.DATA.keys, "dir": FOLDER | NULL})
 _FOLDER_ALONE = Group({"dir": FOLDER})
 

@@ -1,4 +1,4 @@
-"""The rules of the config groups, one table a folder of ``conf/``."""
+"""Rules for the config groups, one table for each folder of ``conf/``."""
 
 import re
 from itertools import pairwise
@@ -18,10 +18,10 @@ from fer_lightning.config_rules.rules import (
 )
 from fer_lightning.constants import IMAGE_SIZE
 
-SEED = integer(0, largest=2**32 - 1)  # what NumPy and Lightning take
+SEED = integer(0, largest=2**32 - 1)  # the limit of NumPy and Lightning
 ACCELERATOR = one_of("auto", "cpu", "gpu", "cuda", "mps")
 FOLDER = text("the path of a folder")
-FACES = 1_000_000  # drawn at most: they are kept in memory
+FACES = 1_000_000  # limit for synthetic faces, which are kept in memory
 _SIDE = integer(1, IMAGE_SIZE)
 _TARGET = text("the dotted path of a class or function")
 _PARTIAL = one_of(True)
@@ -103,7 +103,7 @@ def _is_size_schedule(value: Any) -> bool:
 
 
 _SIZE_SCHEDULE = Rule(
-    "a list of [share of the epochs, side in pixels from 33], as [[0.3, 36], [0.6, 40]], with increasing shares",
+    "a list of [share of the epochs, side in pixels >= 33] with increasing shares, such as [[0.3, 36], [0.6, 40]]",
     _is_size_schedule,
 )
 AUGMENT = Group(
@@ -157,7 +157,7 @@ def _is_time(value: Any) -> bool:
 
 _DEVICES = Rule("auto, -1 (all) or an integer >= 1", _is_device)
 _BATCHES = integer(1) | number(above=0, most=1)
-# any other argument of Lightning's Trainer is judged by Lightning
+# Lightning checks all other arguments of its Trainer
 TRAINER = Group(
     {
         "accelerator": ACCELERATOR,
@@ -191,7 +191,7 @@ TRAINER = Group(
 
 
 def _named(keys: dict[str, Rule]) -> Group:
-    """A callback or logger: null leaves it out."""
+    """The group of a callback or logger; null omits it."""
     return Group({"_target_": _TARGET, **keys}, nullable=True)
 
 

@@ -1,4 +1,4 @@
-"""What several keys of a config have to be together."""
+"""Rules that relate several keys of a config."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,19 +7,19 @@ from fer_lightning.config_rules.groups import SEED
 from fer_lightning.constants import IMAGE_SIZE
 from fer_lightning.errors import FerError
 
-# by class name: the smallest crop in pixels that its pooling leaves something of, and how many channels it takes
+# by class name: the smallest crop in pixels that the network's pooling does not reduce to nothing
 SMALLEST_CROP = {"ExpressionCNN": 33, "PhoneCNN": 8}
-STACKS = 4  # of ExpressionCNN, which pool 48 pixels to one; PhoneCNN averages over what is left
+STACKS = 4  # ExpressionCNN needs four to pool 48 pixels to one; PhoneCNN averages over the remaining pixels
 
 
 def check_relations(values: Mapping[Any, Any]) -> None:
-    """Check those keys of a config that limit one another; each on its own keeps its rule already.
+    """Check the keys of a config that depend on each other, after each has passed its own rule.
 
     Args:
-        values: plain, of any command.
+        values: the config of any command, as plain values.
 
     Raises:
-        FerError: they do not go together.
+        FerError: values contradict each other.
     """
     _check_seeds(values)
     _check_model(values)
@@ -27,7 +27,7 @@ def check_relations(values: Mapping[Any, Any]) -> None:
     for name, phase in (values.get("phases") or {}).items():
         if phase and phase.get("holdout") and phase.get("source", "all") == "all":
             raise FerError(
-                f"phases.{name}.holdout is for source=hard: with source=all the val split is used for validation"
+                f"phases.{name}.holdout needs source=hard: with source=all, the val split is used for validation"
             )
 
 

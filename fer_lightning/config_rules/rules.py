@@ -1,16 +1,16 @@
-"""Rules for one config value, and groups of them. A bool is never a number, and numbers are finite."""
+"""Rules for config values, and groups of rules. A bool is not a number, and numbers are finite."""
 
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-LARGEST_INTEGER = 2**31 - 1  # for keys without a limit of their own: what every library behind them takes
+LARGEST_INTEGER = 2**31 - 1  # for keys without a specific limit: every library accepts it
 
 
 @dataclass(frozen=True)
 class Rule:
-    """What a value has to be.
+    """A condition on one value.
 
     Attributes:
         words: completes the sentence "KEY must be ...".
@@ -23,7 +23,7 @@ class Rule:
     largest: int | None = None
 
     def words_for(self, value: Any) -> str:
-        """What the wrong ``value`` has to be."""
+        """The condition in words, for a message about the wrong ``value``."""
         if self.largest is not None and _is_a(value, int) and value > self.largest:
             return f"<= {self.largest}"
         return self.words
@@ -34,13 +34,13 @@ class Rule:
 
 @dataclass(frozen=True)
 class Group:
-    """The rules of a mapping's keys.
+    """Rules for the keys of a mapping.
 
     Attributes:
-        keys: a rule, or another group, for each known key.
-        entries: the group of each entry that the user names, such as a phase.
-        nullable: whether null may stand in its place, which leaves the entry out.
-        closed: whether other keys than ``keys`` are refused; else they pass, for the library behind them to judge.
+        keys: a rule or a group for each known key.
+        entries: the group for entries that the user names, such as phases.
+        nullable: whether null is allowed instead of the mapping, which omits it.
+        closed: whether keys other than ``keys`` are rejected; otherwise the library behind them checks them.
     """
 
     keys: Mapping[str, "Rule | Group"] = field(default_factory=dict)
@@ -54,7 +54,7 @@ class Group:
 
 
 def integer(least: int, most: int | None = None, *, largest: int = LARGEST_INTEGER) -> Rule:
-    """An integer >= ``least``, and <= ``most`` and ``largest``."""
+    """An integer from ``least`` to ``most`` or, without ``most``, to ``largest``."""
     words = f"an integer >= {least}" if most is None else f"an integer from {least} to {most}"
     limit = largest if most is None else most
     return Rule(words, lambda value: _is_a(value, int) and least <= value <= limit, largest)
@@ -82,14 +82,14 @@ def number(
 
 
 def one_of(*choices: Any) -> Rule:
-    """One of ``choices``; 1 is not true, and 1.0 is not 1."""
+    """One of ``choices``, of the same type: 1 is not true, and 1.0 is not 1."""
     names = [_as_written(choice) for choice in choices]
     words = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
     return Rule(words, lambda value: any(type(value) is type(choice) and value == choice for choice in choices))
 
 
 def text(words: str = "text") -> Rule:
-    """Non-empty text, ``words`` saying what it means."""
+    """Non-empty text; ``words`` describes it."""
     return Rule(words, lambda value: isinstance(value, str) and bool(value.strip()) and "\0" not in value)
 
 
@@ -104,7 +104,7 @@ def list_of(rule: Rule, least: int = 0, most: int = 1000) -> Rule:
 
 
 def anything(words: str) -> Rule:
-    """Any value, for keys that only a library behind them can judge."""
+    """Any value, for keys that only a library can check."""
     return Rule(words, lambda value: True)
 
 

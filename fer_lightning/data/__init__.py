@@ -1,1 +1,1 @@
-"""Kaggle's files, image folders and synthetic faces, up to batches."""
+"""Data: Kaggle files, image folders and synthetic faces, from reading to batches."""

@@ -1,4 +1,4 @@
-"""What is wrong with a set of faces, and which rows should not be trained on."""
+"""Find problems in a dataset, and the rows that should not be trained on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,9 +10,9 @@ from rich.progress import track
 from fer_lightning.data import ferplus
 from fer_lightning.data.faces import Faces, same_pixels
 
-NEAR = 0.95  # correlation of two faces at a ninth of their pixels; of sixty pairs looked at, none was chance
-_SMALL = 16  # pixels a side, where faces are compared
-_BLOCK = 2048  # rows compared at once, for memory's sake
+NEAR = 0.95  # correlation of two faces at a ninth of their pixels; none of sixty pairs inspected was a coincidence
+_SMALL = 16  # side in pixels at which faces are compared
+_BLOCK = 2048  # rows compared at once, to limit memory
 
 
 def _all(groups: Sequence[np.ndarray]) -> np.ndarray:
@@ -21,13 +21,13 @@ def _all(groups: Sequence[np.ndarray]) -> np.ndarray:
 
 @dataclass
 class Finding:
-    """One kind of problem.
+    """One kind of problem and the rows that have it.
 
     Attributes:
-        name: for files.
-        title: what it is, for people.
-        groups: row indices; those of a group belong together, a face that stands alone is a group of one.
-        leave_out: the rows that should not be trained on.
+        name: the name used in files.
+        title: the description shown to people.
+        groups: int64 row indices, one array per group of related rows; an unrelated row is a group of one.
+        leave_out: int64, the rows that should not be trained on.
     """
 
     name: str
@@ -41,10 +41,10 @@ class Finding:
 
 
 def examine(faces: Faces, votes: np.ndarray | None) -> list[Finding]:
-    """Everything that is wrong with ``faces``.
+    """Find all problems in ``faces``.
 
     Args:
-        votes: FER+'s, uint8 [N, 10]; None leaves out what needs them.
+        votes: FER+ votes, uint8 [N, 10]; None skips the checks that need them.
     """
     exact = [rows for rows in same_pixels(faces.pixels) if len(rows) > 1]
     repeated = _all([group[1:] for group in exact])
@@ -57,25 +57,28 @@ def examine(faces: Faces, votes: np.ndarray | None) -> list[Finding]:
         Finding("conflicting", "the same pixels under different labels", conflicting, _all(conflicting)),
         Finding("across_splits", "the same pixels in several splits", across),
         Finding("near", "nearly the same, or mirrored", near),
-        Finding("flat", "one single grey", [row[None] for row in flat], flat),
+        Finding("flat", "a single grey value", [row[None] for row in flat], flat),
     ]
     if votes is not None:
         no_face = np.flatnonzero(ferplus.is_no_face(votes))
         findings.append(
-            Finding("no_face", "no face, by most of FER+'s annotators", [r[None] for r in no_face], no_face)
+            Finding("no_face", "no face, according to most FER+ annotators", [r[None] for r in no_face], no_face)
         )
     return findings
 
 
 def near_groups(pixels: np.ndarray, exact: Sequence[np.ndarray], threshold: float = NEAR) -> list[np.ndarray]:
-    """Row indices of faces that are nearly alike, or mirrored, two or more a group.
+    """Group faces that are nearly identical, or mirror images of each other.
 
-    Of exact repetitions the first stands for all, and flat faces are like nothing.
+    Only the first of several identical faces is compared, and flat faces are not compared.
 
     Args:
         pixels: uint8 [N, 48, 48].
-        exact: those of ``same_pixels`` that have several.
-        threshold: least correlation of two faces at 16x16 pixels.
+        exact: the groups of ``same_pixels`` with several rows.
+        threshold: minimum correlation of two faces at 16x16 pixels.
+
+    Returns:
+        int64 row indices, at least two per group.
     """
     first = np.ones(len(pixels), bool)
     first[_all([group[1:] for group in exact])] = False
@@ -93,7 +96,7 @@ def near_groups(pixels: np.ndarray, exact: Sequence[np.ndarray], threshold: floa
         block = straight[start : start + _BLOCK]
         for others in (straight, mirrored):
             ones, twos = np.nonzero(block @ others[start:].T >= threshold)
-            apart = twos > ones  # each pair once, and no face with itself
+            apart = twos > ones  # each pair once, and no face paired with itself
             graph.add_edges_from(zip(rows[ones[apart] + start], rows[twos[apart] + start], strict=True))
     return sorted(
         (np.array(sorted(group)) for group in nx.connected_components(graph)), key=lambda group: int(group[0])

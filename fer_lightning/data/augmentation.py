@@ -1,8 +1,8 @@
-"""Batched augmentation on the device, for training only: one draw an image.
+"""Batched augmentation on the device, for training only, with random parameters for each image.
 
-torchvision's transforms draw once for a whole batch, so the maps are built here; the sampling itself
-is PyTorch's. Only mixing, for which the papers draw once a batch, is torchvision's. Pixels are float32 in 0..255
-from the first step on and are never rounded, as in the notebook's ImageDataGenerator.
+torchvision's transforms draw parameters once per batch, so the affine maps are built here and PyTorch samples the
+pixels. Mixing comes from torchvision, because the papers also draw once per batch. Pixels are float32 in 0..255 from
+the first step on and are never rounded, as in the notebook's ImageDataGenerator.
 """
 
 import math
@@ -19,26 +19,26 @@ from fer_lightning.data.loaders import Batch
 
 
 class Augmentation(nn.Module):
-    """Degrade, move, crop, change contrast, erase and mix, in that order; what is 0 is left out.
+    """Degrade, move, crop, change contrast, erase and mix, in that order; steps set to 0 are skipped.
 
-    The defaults of degrees, translate, scale and flip are the notebook's, the rest is off.
+    The defaults of degrees, translate, scale and flip are the notebook's; everything else is off.
 
     Args:
-        degrees: see ``RandomAffine``, as for ``translate``, ``scale`` and ``flip``.
-        size: side of the crop that is trained on, in pixels, at most that of the images. It is central
-            but for ``translate``, which moves it.
-        size_schedule: pairs of a share of the phase's epochs, above 0 and at most 1, and the side of the crops up to
-            there (Howard, DAWNBench, 2018), with increasing shares; after the last pair ``size`` is used.
-        contrast: pixels are scaled about their image's mean by 1-contrast..1+contrast.
-        brightness: added to all pixels of an image, as a fraction of 255, from -brightness..brightness.
-        random_erasing: probability that a square is painted over with one grey, 0..1.
-        erasing_size: its side, in pixels; it may lie partly outside.
-        mixup: alpha of mixup (Zhang and others, 2018), 0 is off.
-        cutmix: alpha of CutMix (Yun and others, 2019), 0 is off; with both, each batch gets one of them.
+        degrees: see ``RandomAffine``, also for ``translate``, ``scale`` and ``flip``.
+        size: side of the training crop in pixels, at most the side of the images. The crop is central, shifted by
+            ``translate``.
+        size_schedule: pairs (share, side): up to this share of the phase's epochs, above 0 and at most 1, crops have
+            this side (Howard, DAWNBench, 2018). Shares increase; after the last pair ``size`` is used.
+        contrast: pixels are scaled about the image mean by a factor from 1-contrast..1+contrast.
+        brightness: value added to all pixels of an image, as a fraction of 255, from -brightness..brightness.
+        random_erasing: probability that a square is painted over with one grey value, 0..1.
+        erasing_size: side of that square in pixels; it may lie partly outside the image.
+        mixup: alpha of mixup (Zhang et al., 2018); 0 is off.
+        cutmix: alpha of CutMix (Yun et al., 2019); 0 is off. With both, each batch gets one of them.
         degrade: probability that a face is shrunk to 12..32 pixels, compressed and enlarged again, 0..1.
 
     Raises:
-        ValueError: one of them is no number, or out of range.
+        ValueError: a value is not a number, or out of range.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Augmentation(nn.Module):
         _check("cutmix", cutmix, 100)
         for name, side in (("size", size), ("erasing_size", erasing_size)):
             if not isinstance(side, int) or not 1 <= side <= IMAGE_SIZE:
-                raise ValueError(f"{name}={side} is no whole number from 1 to {IMAGE_SIZE}")
+                raise ValueError(f"{name} must be an integer from 1 to {IMAGE_SIZE}, got {side!r}")
         self.degrade = Degrade(degrade) if degrade else None
         self.size = size
         self.size_schedule = [(share, side) for share, side in size_schedule]
@@ -84,20 +84,20 @@ class Augmentation(nn.Module):
         self.mix = v2.RandomChoice(mixers) if mixers else None
 
     def size_at(self, epoch: int, epochs: int) -> int:
-        """Side of the crops in an epoch, from 0, of so many."""
+        """The side in pixels of the crops in ``epoch``, counted from 0, of ``epochs``."""
         return next((side for share, side in self.size_schedule if epoch < share * epochs), self.size)
 
     def forward(self, batch: Batch, classes: int = NUM_CLASSES, size: int | None = None) -> Batch:
-        """One batch, on its device.
+        """Augment one batch on its device.
 
         Args:
-            batch: with uint8 images [B, 1, H, W].
-            classes: K of mixed labels.
-            size: side of the crops; None for ``size`` of the augmentation.
+            batch: a batch with uint8 images [B, 1, H, W].
+            classes: number of classes K of mixed labels.
+            size: side of the crops; None for the augmentation's ``size``.
 
         Returns:
-            The batch with images float32 [B, 1, size, size] in 0..255. Where images are mixed, so are labels,
-            float32 [B, K], and votes.
+            The batch with images float32 [B, 1, size, size] in 0..255. If images are mixed, so are the labels,
+            float32 [B, K], and the votes.
         """
         images, labels, votes = batch.images.float(), batch.labels, batch.votes
         if self.degrade is not None:
@@ -110,7 +110,7 @@ class Augmentation(nn.Module):
         if self.mix is None:
             return Batch(images, labels, votes)
         targets = labels if labels.ndim == 2 else F.one_hot(labels, classes).float()
-        if votes is not None:  # mixed with the same partner and share
+        if votes is not None:  # votes must be mixed with the same partner and share as the labels
             targets = torch.cat([targets, votes], dim=1)
         images, targets = self.mix(images, targets)
         if votes is None:
@@ -130,7 +130,7 @@ class Augmentation(nn.Module):
         height, width = images.shape[-2:]
 
         def covered(side: int) -> Tensor:
-            """bool [count, side]: whether a place is within half the square's side of its centre."""
+            """bool [count, side]: whether a pixel is at most half the square's side from the square's centre."""
             centre = torch.rand(count, 1, device=device) * side
             places = torch.arange(side, device=device) + 0.5
             return (places - centre).abs() < self.erasing_size / 2
@@ -142,19 +142,19 @@ class Augmentation(nn.Module):
 
 
 class RandomAffine(nn.Module):
-    """Rotate, shift, zoom and flip each image of a batch by its own draw.
+    """Rotate, shift, zoom and flip each image of a batch with random parameters.
 
-    The ranges are those of Keras' ImageDataGenerator in the notebook, and so are the details: width
-    and height are zoomed independently, and what comes into view repeats the border.
+    The ranges and details are those of Keras' ImageDataGenerator in the notebook: width and height are zoomed
+    independently, and areas outside the image repeat its border.
 
     Args:
         degrees: rotation, drawn from -degrees..degrees.
         translate: horizontal and vertical shift as a fraction of the side, drawn from -translate..translate.
-        scale: of each axis, drawn from 1-scale..1+scale.
+        scale: zoom of each axis, drawn from 1-scale..1+scale.
         flip: probability of a horizontal flip, 0..1.
 
     Raises:
-        ValueError: one of them is no number, or out of range.
+        ValueError: a value is not a number, or out of range.
     """
 
     def __init__(self, degrees: float = 10.0, translate: float = 0.1, scale: float = 0.1, flip: float = 0.5) -> None:
@@ -169,20 +169,20 @@ class RandomAffine(nn.Module):
         self.flip = flip
 
     def forward(self, images: Tensor, size: int | None = None) -> Tensor:
-        """float32 [B, 1, H, W] -> float32 [B, 1, size, size] at the same scale, on the same device.
+        """Map float32 [B, 1, H, W] to float32 [B, 1, size, size] at the same scale, on the same device.
 
-        ``size`` None keeps height and width.
+        If ``size`` is None, height and width stay the same.
         """
         count, channels, height, width = images.shape
         theta = self._draw(count, images.device)
         rows, columns = (height, width) if size is None else (size, size)
-        # the crop's part of the coordinates, which reach from -1 to 1 over the image
+        # restrict the coordinates, which go from -1 to 1 over the image, to the crop
         theta = theta * torch.tensor([columns / width, rows / height, 1.0], device=images.device)
         grid = F.affine_grid(theta, [count, channels, rows, columns], align_corners=False)
         return F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
     def _draw(self, count: int, device: torch.device) -> Tensor:
-        """float32 [count, 2, 3]: the maps from output to input coordinates, both in -1..1."""
+        """float32 [count, 2, 3]: affine maps from output to input coordinates, both in -1..1."""
 
         def uniform(limit: float) -> Tensor:
             return _uniform(count, limit, device)
@@ -199,10 +199,10 @@ class RandomAffine(nn.Module):
 
 
 def _uniform(count: int, limit: float, device: torch.device) -> Tensor:
-    """float32 [count], from -limit..limit."""
+    """float32 [count], uniform in -limit..limit."""
     return (torch.rand(count, device=device) * 2 - 1) * limit
 
 
 def _check(name: str, value: float, most: float) -> None:
     if not isinstance(value, int | float) or not 0 <= value <= most:
-        raise ValueError(f"{name}={value} is no number from 0 to {most}")
+        raise ValueError(f"{name} must be a number from 0 to {most}, got {value!r}")

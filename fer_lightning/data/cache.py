@@ -1,4 +1,4 @@
-"""Kaggle's files as uint8 records on disk, parsed once and mapped into memory by later runs."""
+"""Cache of parsed Kaggle files: uint8 records on disk, which later runs map into memory."""
 
 import contextlib
 import hashlib
@@ -24,14 +24,14 @@ _TRAILER_BYTES = 512
 
 
 def load(path: Path) -> Faces:
-    """Read one of Kaggle's files, from its cache where that is fresh and whole.
+    """Read a Kaggle file, from its cache if that is up to date and intact.
 
-    The cache is keyed by the file's size and modification time, lies beside the file (or in the
-    user's cache folder where that is read-only) and appears there by a rename. Of processes that need
-    it at once, one builds it and the others wait.
+    The cache is keyed by the file's size and modification time and is stored next to the file, or in the user's
+    cache folder if the file's folder is read-only. It is written to a temporary file and renamed. If several processes
+    need it at once, one builds it and the others wait.
 
     Raises:
-        FerError: the file is malformed; the text names file, row and reason. Nothing is cached then.
+        FerError: the file is malformed; the text names file, row and reason, and nothing is cached.
     """
     key = _source_key(path)
     places = _cache_places(path)
@@ -42,7 +42,7 @@ def load(path: Path) -> Faces:
     for place in places:
         try:
             with locked(place):
-                records = _read_cache(place, key)  # of another process, which began to build it before
+                records = _read_cache(place, key)  # another process may have built it
                 if records is None:
                     _build_cache(path, place, key)
                     records = _read_cache(place, key)
@@ -51,7 +51,7 @@ def load(path: Path) -> Faces:
             continue
         if records is not None:
             return _faces(records, path)
-    log.warning("no place for a cache of %s: it is parsed anew, in memory, by every run", path)
+    log.warning("cannot cache %s anywhere: every run will parse it again, in memory", path)
     with _watched(path, key):
         return _faces(np.concatenate(list(parse(path))), path)
 
@@ -69,14 +69,14 @@ def _cache_places(path: Path) -> tuple[Path, ...]:
     name = f"{path.name}.cache.npy"
     try:
         user_folder = user_cache()
-    except RuntimeError:  # neither HOME nor an entry in passwd, as in some containers
+    except RuntimeError:  # some containers have neither HOME nor a passwd entry
         return (path.with_name(name),)
     digest = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]
     return path.with_name(name), user_folder / f"{digest}-{name}"
 
 
 def _read_cache(place: Path, key: dict[str, Any]) -> np.ndarray | None:
-    """The cached records, mapped read-only, or None where they are missing, stale or damaged."""
+    """The cached records, mapped read-only; None if they are missing, stale or damaged."""
     try:
         with place.open("rb") as file:
             file.seek(-_TRAILER_BYTES, os.SEEK_END)
@@ -87,18 +87,18 @@ def _read_cache(place: Path, key: dict[str, Any]) -> np.ndarray | None:
         if records.dtype != RECORD or records.shape != (trailer["rows"],):
             return None
         if zlib.crc32(memoryview(records).cast("B")) != trailer["crc32"]:
-            log.warning("the cache %s is damaged and is built anew", place)
+            log.warning("rebuilding the damaged cache %s", place)
             return None
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        log.warning("the cache %s is damaged and is built anew", place)
+        log.warning("rebuilding the damaged cache %s", place)
         return None
     return records
 
 
 def _build_cache(path: Path, place: Path, key: dict[str, Any]) -> None:
-    """Parse ``path`` into ``place``, beside it first and renamed when whole.
+    """Parse ``path`` into a temporary file next to ``place`` and rename it when complete.
 
     Raises:
         OSError: ``place`` cannot be written.
@@ -111,7 +111,7 @@ def _build_cache(path: Path, place: Path, key: dict[str, Any]) -> None:
 
 def _write_records(file: IO[bytes], blocks: Iterable[np.ndarray], key: dict[str, Any]) -> None:
     def write_header(rows: int) -> int:
-        # NumPy pads the header for a growing first axis, so a rewritten one has the same length
+        # NumPy pads the header for a growing first axis, so the rewritten header has the same length
         description = {"descr": RECORD.descr, "fortran_order": False, "shape": (rows,)}
         file.seek(0)
         np.lib.format.write_array_header_1_0(file, description)
@@ -131,7 +131,7 @@ def _write_records(file: IO[bytes], blocks: Iterable[np.ndarray], key: dict[str,
 
 @contextlib.contextmanager
 def _watched(path: Path, key: dict[str, Any]) -> Iterator[None]:
-    """Raise FerError if ``path`` is no longer what ``key`` says once the block is done."""
+    """Raise FerError at the end of the block if ``path`` no longer matches ``key``."""
     yield
     if _source_key(path) != key:
-        raise FerError(f"{path} changed while it was read; start again when nothing writes to it")
+        raise FerError(f"{path} changed while it was being read; try again when no other program writes to it")

@@ -1,4 +1,4 @@
-"""A LightningDataModule of faces: uint8 batches, augmented on the device while training."""
+"""The LightningDataModule: uint8 batches of faces, augmented on the device during training."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,23 +33,23 @@ class FaceDataModule(L.LightningDataModule):
 
     Args:
         source: reads the faces.
-        split: ``official`` (the source's own), ``random`` (the notebook's held-out fraction), or ``auto``: official
-            if the source has a split, else random.
-        split_seed: of the random split.
-        val_fraction: held out by the random split, 0..1.
-        drop_leaks: leave rows out of training whose exact pixels also occur in val or test.
+        split: ``official`` (the source's own splits), ``random`` (a held-out fraction, as in the notebook), or
+            ``auto`` (official if the source has splits, otherwise random).
+        split_seed: seed of the random split.
+        val_fraction: fraction that the random split holds out, 0..1.
+        drop_leaks: exclude rows from training whose exact pixels also occur in val or test.
         deduplicate: train on one of several rows with the same pixels, and on none if their labels conflict.
-        exclude: a CSV file with a column ``row``, as the audit writes it: rows that are not trained on.
-        votes: whether training batches hold FER+'s votes beside the labels.
-        batch_size: images a training step, per device.
-        eval_batch_size: images a step without gradients.
-        preload_to_device: whether all images are kept on the device, where training batches are then gathered.
-        num_workers: loader processes; a batch is one gather from mapped memory, so 0 is fast.
-        shuffle_seed: of the order within each epoch.
-        augment: applied to the training batches of phases that ask for it.
+        exclude: a CSV file, as written by the audit, whose column ``row`` lists rows to exclude from training.
+        votes: whether training batches contain FER+ votes.
+        batch_size: images per training step and device.
+        eval_batch_size: images per step without gradients.
+        preload_to_device: whether to keep all images on the device and gather training batches there.
+        num_workers: number of loader processes; a batch is one gather from mapped memory, so 0 is fast.
+        shuffle_seed: seed of the order within each epoch.
+        augment: augmentation for the training batches of phases with ``augment``.
 
     Raises:
-        FerError: from ``setup`` and the loaders if the data are missing, malformed or not enough.
+        FerError: from ``setup`` and the loaders if the data are missing, malformed or too few.
     """
 
     def __init__(
@@ -93,21 +93,21 @@ class FaceDataModule(L.LightningDataModule):
 
     @property
     def class_names(self) -> Sequence[str]:
-        """Names of the classes, in the order of their labels."""
+        """The class names, in the order of the labels."""
         return self.source.class_names
 
     def prepare_data(self) -> None:
-        """Let the source prepare itself, in one process a machine; Lightning calls this before every fit."""
+        """Prepare the source; Lightning calls this before every fit, in one process per machine."""
         if self._faces is None:
             self.source.prepare()
 
     def setup(self, stage: str | None = None) -> None:
-        """Load the faces and split them; called before every fit, so it does so once."""
+        """Load the faces and split them on the first call; Lightning calls this before every fit."""
         if self._faces is not None:
             return
         faces = self.source.load()
         if not faces.has_labels:
-            raise FerError(f"{faces.name} has no emotion column: there is nothing to learn from it")
+            raise FerError(f"{faces.name} has no emotion column, so it cannot be used for training")
         if self.split == "official" or (self.split == "auto" and faces.has_usage):
             splits = official_splits(faces)
         else:
@@ -117,7 +117,7 @@ class FaceDataModule(L.LightningDataModule):
         )
         soft = self.source.soft_labels()
         if self.votes:
-            # probabilities and not indices, which cross_entropy rounds differently: earlier runs would not repeat
+            # probabilities, not class indices, which cross_entropy rounds differently: earlier runs would not repeat
             self._targets = Targets(np.eye(NUM_CLASSES, dtype=np.float32)[faces.labels], self.source.vote_shares(faces))
         elif soft is not None:
             self._targets = Targets(soft)
@@ -134,21 +134,21 @@ class FaceDataModule(L.LightningDataModule):
 
     @property
     def splits(self) -> Splits:
-        """Rows of each split, some of which may be empty; after ``setup``."""
+        """The rows of each split, after ``setup``; a split may be empty."""
         if self._splits is None:
             raise RuntimeError("call setup() first")
         return self._splits
 
     def read_votes(self) -> np.ndarray | None:
-        """FER+'s votes on all rows, uint8 [N, 10]; None if the source has none.
+        """The FER+ votes for all rows, uint8 [N, 10]; None if the source has none.
 
         Raises:
-            FerError: the votes' file is malformed, or belongs to other data.
+            FerError: the file of votes is malformed or belongs to other data.
         """
         return self.source.read_votes(self.faces)
 
     def rows(self, subset: Subset) -> np.ndarray:
-        """Row indices of a split, int64.
+        """The row indices of a split, int64.
 
         Raises:
             FerError: the split is empty.
@@ -161,21 +161,21 @@ class FaceDataModule(L.LightningDataModule):
     def _why_empty(self, subset: Subset) -> str:
         if self.split == "random":
             name, fraction = self.faces.name, self.val_fraction
-            return f"{name} leaves no {subset} rows with data.split=random, data.val_fraction={fraction}"
+            return f"{name} has no {subset} rows with data.split=random and data.val_fraction={fraction}"
         return self.source.why_empty(self.faces, subset)
 
     def is_fresh(self, subset: Subset) -> np.ndarray:
-        """bool [N]: whether each row's exact pixels are absent from the training split."""
+        """bool [N]: whether each row of the split is leak-free (its exact pixels do not occur in training)."""
         pixels = self.faces.pixels
         return ~occurs_in(pixels[self.rows(subset)], pixels[self.splits.train])
 
     def class_counts(self) -> np.ndarray:
-        """int64 [classes]: training rows of each class."""
+        """int64 [classes]: the number of training rows of each class."""
         return np.bincount(self.faces.labels[self.rows("train")], minlength=len(self.class_names))
 
     @property
     def phase(self) -> PhaseData:
-        """What the loaders serve; after ``setup`` the train and val splits, without augmentation."""
+        """The rows that the loaders serve; after ``setup`` the train and val splits, without augmentation."""
         if self._phase is None:
             raise RuntimeError("call setup() first")
         return self._phase
@@ -183,15 +183,15 @@ class FaceDataModule(L.LightningDataModule):
     @phase.setter
     def phase(self, data: PhaseData) -> None:
         if data.augment and self.augment is None:
-            raise FerError("a phase asks for augmentation but the augment group gives none")
+            raise FerError("a phase has augment=true, but the augment group is empty: choose an augment config")
         self._phase = data
 
     def phase_data(self, *, augment: bool, rows: np.ndarray | None = None, holdout: float = 0.0) -> PhaseData:
-        """A phase of this data.
+        """Make the data of a phase.
 
         Args:
-            augment: whether training batches are augmented.
-            rows: int64, the training rows that the phase is restricted to; None for all.
+            augment: whether to augment training batches.
+            rows: int64, the training rows to restrict the phase to; None for all.
             holdout: fraction of ``rows`` to validate on instead of the val split; 0 keeps the val split.
         """
         rows, val = self.splits.train if rows is None else rows, self.splits.val
@@ -200,12 +200,12 @@ class FaceDataModule(L.LightningDataModule):
         return PhaseData(rows, val, augment)
 
     def loader(self, rows: np.ndarray, batches: list[list[int]] | None = None) -> DataLoader[Batch]:
-        """Unshuffled, unaugmented batches of ``rows``, in that order; ``batches`` gives the places in each."""
+        """Batches of ``rows`` in their order, without augmentation; ``batches`` lists the positions in each batch."""
         options = {"batch_size": self.eval_batch_size} if batches is None else {"batch_sampler": batches}
         return DataLoader(FaceDataset(self.faces, rows), num_workers=self.num_workers, collate_fn=as_it_is, **options)
 
     def _processes(self) -> tuple[int, int]:
-        """How many train together, and which of them this one is."""
+        """The number of processes of the run and the index of this one."""
         return (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
 
     def train_dataloader(self) -> DataLoader[Batch]:
@@ -216,9 +216,9 @@ class FaceDataModule(L.LightningDataModule):
         if self.preload_to_device:
             dataset = RowDataset(rows)
         processes, this = self._processes()
-        # also on one process: its order depends on seed and epoch alone, so that a resumed run repeats it
+        # also with one process: its order depends only on seed and epoch, so a resumed run repeats it
         sampler = EpochOrder(dataset, num_replicas=processes, rank=this, seed=self.shuffle_seed)
-        if self.trainer:  # a resumed run fetches its first batch before Lightning says which epoch it is
+        if self.trainer:  # a resumed run fetches its first batch before Lightning sets the epoch
             sampler.set_epoch(self.trainer.current_epoch)
         return training_loader(dataset, sampler, self.batch_size, self.num_workers)
 
@@ -226,7 +226,7 @@ class FaceDataModule(L.LightningDataModule):
         """This process's share of the rows to validate on.
 
         Raises:
-            FerError: there are none, or fewer than processes.
+            FerError: there are no rows, or fewer rows than processes.
         """
         rows = self.phase.val_rows
         if not len(rows):
@@ -239,13 +239,13 @@ class FaceDataModule(L.LightningDataModule):
         )
 
     def on_after_batch_transfer(self, batch: Batch | Tensor, dataloader_idx: int) -> Batch:
-        if isinstance(batch, Tensor):  # row numbers: their images are on the device already
+        if isinstance(batch, Tensor):  # row numbers of images that are already on the device
             if self._on_device is None or self._on_device.images.device != batch.device:
                 everything = FaceDataset(self.faces, np.arange(len(self.faces)), self._targets)
                 self._on_device = everything.batch_on(batch.device)
             batch = self._on_device.of_rows(batch)
         if self.phase.augment and self.augment is not None and self.trainer is not None and self.trainer.training:
-            assert self.trainer.max_epochs is not None  # phases always give it
+            assert self.trainer.max_epochs is not None  # phases always set it
             size = self.augment.size_at(self.trainer.current_epoch, self.trainer.max_epochs)
             return self.augment(batch, classes=len(self.class_names), size=size)
         return batch

@@ -1,4 +1,4 @@
-"""Faces as a small, compressed part of a photo: shrunk, quantised like a JPEG, enlarged again."""
+"""Simulate faces cut from a small, compressed photo: shrink, quantize like JPEG, enlarge again."""
 
 import math
 
@@ -7,12 +7,12 @@ from torch import Tensor, nn
 
 from fer_lightning.constants import MAX_PIXEL
 
-_SIDES = (12, 32)  # pixels, the range of a shrunk face's side
-_QUALITIES = (40, 90)  # on the scale of JPEG; at 20 the smallest faces lost their expression
-_BLOCK = 8  # pixels, JPEG's
+_SIDES = (12, 32)  # range of a shrunk face's side in pixels
+_QUALITIES = (40, 90)  # JPEG quality; at 20 the smallest faces lost their expression
+_BLOCK = 8  # side of a JPEG block in pixels
 _MIDDLE = (MAX_PIXEL + 1) / 2
 
-# JPEG's example for brightness (ITU-T T.81, table K.1), at quality 50
+# JPEG's luminance quantization table (ITU-T T.81, table K.1), for quality 50
 _STEPS = (
     *(16, 11, 10, 16, 24, 40, 51, 61),
     *(12, 12, 14, 19, 26, 58, 60, 55),
@@ -26,10 +26,10 @@ _STEPS = (
 
 
 class Degrade(nn.Module):
-    """Degrade some images of a batch, each by its own draw of size and quality.
+    """Degrade random images of a batch, each with a random size and quality.
 
     Args:
-        probability: of each image, 0..1.
+        probability: probability that an image is degraded, 0..1.
     """
 
     def __init__(self, probability: float) -> None:
@@ -37,7 +37,7 @@ class Degrade(nn.Module):
         self.probability = probability
 
     def forward(self, images: Tensor) -> Tensor:
-        """float32 [B, 1, S, S] in 0..255 -> the same, on the same device; S at least 32."""
+        """Map float32 [B, 1, S, S] in 0..255 to the same shape and range on the same device; S is at least 32."""
         count, device = len(images), images.device
         least, most = _SIDES
         sides = torch.randint(least, most + 1, (count,), device=device)
@@ -51,14 +51,14 @@ class Degrade(nn.Module):
 
 
 def _shrinking(sides: Tensor, full: int) -> Tensor:
-    """Means over areas, as matrices from a line of ``full`` pixels to one of ``sides``.
+    """Matrices that shrink a line of ``full`` pixels to ``sides`` pixels by averaging areas.
 
-    The last pixel is repeated up to the largest side, which is a whole number of blocks: that is what a JPEG encoder
-    does with blocks that reach over the border.
+    The last pixel is repeated up to the largest side, which is a multiple of the block size. JPEG encoders do the
+    same with blocks that extend over the border.
 
     Args:
-        sides: int64 [B].
-        full: pixels.
+        sides: int64 [B], lengths of the shrunk lines in pixels.
+        full: length of the line in pixels.
 
     Returns:
         float32 [B, 32, full].
@@ -72,7 +72,7 @@ def _shrinking(sides: Tensor, full: int) -> Tensor:
 
 
 def _enlarging(sides: Tensor, full: int) -> Tensor:
-    """Linear interpolation, as matrices from lines of ``sides`` pixels, int64 [B], to ``full``: [B, full, 32]."""
+    """Matrices [B, full, 32] that enlarge lines of ``sides`` pixels, int64 [B], to ``full`` by linear interpolation."""
     sides = sides.view(-1, 1)
     centres = (torch.arange(full, device=sides.device) + 0.5) * sides / full - 0.5
     centres = torch.minimum(centres.clamp_(min=0), sides - 1)
@@ -81,16 +81,17 @@ def _enlarging(sides: Tensor, full: int) -> Tensor:
 
 
 def _quantised(images: Tensor, qualities: Tensor) -> Tensor:
-    """Round the cosine transform of each 8x8 block as JPEG does at ``qualities``, float32 [B], 1..100.
+    """Round the cosine transform of each 8x8 block as JPEG does.
 
     Args:
         images: float32 [B, H, W], 0..255; H and W are multiples of 8.
+        qualities: float32 [B], JPEG qualities, 1..100.
     """
     device = images.device
     frequencies = torch.arange(_BLOCK, device=device, dtype=torch.float32).view(-1, 1)
     cosine = torch.cos(math.pi / _BLOCK * frequencies * (torch.arange(_BLOCK, device=device) + 0.5))
-    cosine *= torch.where(frequencies == 0, math.sqrt(1 / _BLOCK), math.sqrt(2 / _BLOCK))  # an orthogonal matrix
-    scale = torch.where(qualities < 50, 50 / qualities, 2 - qualities / 50)  # libjpeg's
+    cosine *= torch.where(frequencies == 0, math.sqrt(1 / _BLOCK), math.sqrt(2 / _BLOCK))  # makes the matrix orthogonal
+    scale = torch.where(qualities < 50, 50 / qualities, 2 - qualities / 50)  # as in libjpeg
     steps = torch.tensor(_STEPS, device=device).view(_BLOCK, _BLOCK) * scale.view(-1, 1, 1, 1, 1)
     steps = steps.round_().clamp_(min=1)
     # [B, rows of blocks, blocks in a row, 8, 8]

@@ -1,4 +1,4 @@
-"""The rows of one file as arrays, and which of them have the same pixels."""
+"""The rows of one data file as arrays, and the search for rows with the same pixels."""
 
 import hashlib
 from dataclasses import dataclass
@@ -7,18 +7,18 @@ import numpy as np
 
 USAGES = ("Training", "PublicTest", "PrivateTest")
 
-UNKNOWN = 255  # the code of a label or a usage that the file does not give
+UNKNOWN = 255  # code of a label or usage that is missing in the file
 
 
 @dataclass(frozen=True)
 class Faces:
-    """The rows of one file, in its order.
+    """The rows of one data file, in file order.
 
     Attributes:
         pixels: uint8 [N, 48, 48], 0 (black) to 255.
-        labels: uint8 [N], a class of ``labels.LABELS``, or ``UNKNOWN`` in a file without labels.
-        usage: uint8 [N], an index into ``USAGES``, or ``UNKNOWN`` in a file without that column.
-        name: what the rows came from, for messages.
+        labels: uint8 [N], indices into ``constants.LABELS``, or ``UNKNOWN`` in a file without labels.
+        usage: uint8 [N], indices into ``USAGES``, or ``UNKNOWN`` in a file without that column.
+        name: the name of the data, for messages.
     """
 
     pixels: np.ndarray
@@ -38,18 +38,18 @@ class Faces:
         return bool((self.labels != UNKNOWN).any())
 
     def rows_of(self, usage: str) -> np.ndarray:
-        """Row indices, int64, whose Usage is ``usage``."""
+        """The indices, int64, of the rows with this Usage."""
         return np.flatnonzero(self.usage == USAGES.index(usage))
 
 
 def occurs_in(pixels: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """bool [N]: whether each face of ``pixels`` (uint8 [N, 48, 48]) is, pixel for pixel, among ``others``."""
+    """bool [N]: whether each face in ``pixels`` (uint8 [N, 48, 48]) is identical to a face in ``others``."""
     known = set(digests(others))
     return np.array([digest in known for digest in digests(pixels)], bool)
 
 
 def is_first_of_its_pixels(pixels: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """bool [N]: whether a face is the first with its pixels, and all others with them have its label.
+    """bool [N]: whether a face is the first with its pixels and all faces with these pixels have the same label.
 
     Args:
         pixels: uint8 [N, 48, 48].
@@ -62,9 +62,13 @@ def is_first_of_its_pixels(pixels: np.ndarray, labels: np.ndarray) -> np.ndarray
 
 
 def same_pixels(pixels: np.ndarray) -> list[np.ndarray]:
-    """Row indices of faces (uint8 [N, 48, 48]) that are alike pixel for pixel, in the order of their first.
+    """Group identical faces.
 
-    A face that is like no other is a group of its own.
+    Args:
+        pixels: uint8 [N, 48, 48].
+
+    Returns:
+        int64 row indices of each group, ordered by the groups' first rows; a unique face is a group of one.
     """
     groups: dict[bytes, list[int]] = {}
     for row, digest in enumerate(digests(pixels)):
@@ -73,5 +77,5 @@ def same_pixels(pixels: np.ndarray) -> list[np.ndarray]:
 
 
 def digests(faces: np.ndarray) -> list[bytes]:
-    """A hash of each face's pixels, uint8 [N, 48, 48]."""
+    """One hash per face of ``faces``, uint8 [N, 48, 48]."""
     return [hashlib.blake2b(face.tobytes(), digest_size=16).digest() for face in faces]

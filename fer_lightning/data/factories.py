@@ -1,4 +1,4 @@
-"""The data modules that the configs of the ``data`` group name: one function for each source.
+"""Functions that make the data modules for the ``data`` config group, one for each source.
 
 Every function also takes the keyword arguments of ``FaceDataModule``, except ``source``.
 """
@@ -11,17 +11,17 @@ from fer_lightning.data.sources import FERPlusSource, ImageFolderSource, KaggleS
 
 
 def fer2013(*, dir: str, **options: Any) -> FaceDataModule:
-    """Kaggle's FER2013 in the folder ``dir``."""
+    """FER2013 from Kaggle in the folder ``dir``."""
     return FaceDataModule(KaggleSource(Path(dir)), **options)
 
 
 def ferplus(*, dir: str, target: Literal["majority", "soft"] = "majority", **options: Any) -> FaceDataModule:
-    """Kaggle's FER2013 in the folder ``dir`` with FER+'s labels (see ``FERPlusSource``)."""
+    """FER2013 from Kaggle in the folder ``dir``, with FER+ labels (see ``FERPlusSource``)."""
     return FaceDataModule(FERPlusSource(Path(dir), target), **options)
 
 
 def image_folder(*, dir: str, **options: Any) -> FaceDataModule:
-    """Images in folders below ``dir``; without ``train``, ``val`` and ``test`` a random part is held out."""
+    """Images in folders below ``dir``; without ``train``, ``val`` and ``test`` folders a random part is held out."""
     return FaceDataModule(ImageFolderSource(Path(dir)), split="auto", **options)
 
 

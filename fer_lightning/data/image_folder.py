@@ -1,4 +1,4 @@
-"""Pictures in folders of one's own, one a class -> arrays."""
+"""Read faces from image folders with one folder per class."""
 
 import logging
 from collections import Counter
@@ -14,43 +14,43 @@ from fer_lightning.inference.images import SUFFIXES, as_face, open_picture
 
 log = logging.getLogger(__name__)
 
-SPLIT_FOLDERS = ("train", "val", "test")  # in the order of fer2013.USAGES
+SPLIT_FOLDERS = ("train", "val", "test")  # in the order of faces.USAGES
 
 
 def load_folder(folder: Path) -> Faces:
-    """The faces below ``folder``: CLASS/picture, or train/CLASS/picture and so on for val and test.
+    """Read the faces below ``folder``: CLASS/image, or train/CLASS/image and likewise for val and test.
 
-    A picture's centre square is taken for the face; no face is looked for. Files and folders that are passed over are
-    named in a warning, except hidden ones.
+    The centre square of an image is used as the face, without face detection. A warning lists the files and folders
+    that are skipped, except hidden ones.
 
     Raises:
-        FerError: a folder is missing, has another name than a class, or holds no pictures; or one of the
-            pictures cannot be read.
+        FerError: the folder is missing, a class folder is not named after a class, there are no images, or an image
+            cannot be read.
     """
     if not folder.is_dir():
-        raise FerError(f"data.dir={folder} is no folder")
+        raise FerError(f"no such folder: data.dir={folder}")
     splits = [folder / name for name in SPLIT_FOLDERS if (folder / name).is_dir()]
     skipped: Counter[str] = Counter()
     if splits:
         for path in _visible(folder):
             if path not in splits:
-                skipped[f"{path.name} beside {' and '.join(split.name for split in splits)}"] += 1
+                skipped[f"{path.name} next to {' and '.join(split.name for split in splits)}"] += 1
     found = [(path, label, split) for split in splits or [folder] for path, label in _pictures(split, skipped)]
     if skipped:
         log.warning("skipped in %s: %s", folder, ", ".join(f"{count:,} {what}" for what, count in skipped.items()))
     if not found:
         raise FerError(
-            f"{folder} holds no pictures ({', '.join(SUFFIXES)}); they go into {folder}/{LABELS[0]} and so on"
+            f"{folder} contains no images ({', '.join(SUFFIXES)}); put them in {folder}/{LABELS[0]} and so on"
         )
     faces, larger = [], 0
-    for path, _, _ in track(found, "reading pictures", transient=True):
+    for path, _, _ in track(found, "reading images", transient=True):
         picture = open_picture(path)
         larger += picture.size != (IMAGE_SIZE, IMAGE_SIZE)
         faces.append(as_face(picture))
     if larger:
         log.info(
-            "%d of %d pictures are not 48x48: their centre squares are taken, and no face is looked for; "
-            "fer-predict PHOTOS --crops DIR finds the faces of photos and crops them",
+            "%d of %d images are not 48x48: their centre squares are used, without face detection; "
+            "to find and crop the faces in photos, run fer-predict PHOTOS --crops DIR",
             larger,
             len(found),
         )
@@ -60,22 +60,22 @@ def load_folder(folder: Path) -> Faces:
 
 
 def _visible(folder: Path) -> list[Path]:
-    """What is in ``folder``, sorted; not hidden files, such as the ._x.jpg that macOS writes beside x.jpg."""
+    """The sorted content of ``folder`` without hidden files, such as the ._x.jpg that macOS writes next to x.jpg."""
     return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
 
 
 def _pictures(folder: Path, skipped: Counter[str]) -> list[tuple[Path, int]]:
-    """Each picture in the classes' folders below ``folder``, sorted, with its class; counts what is passed over."""
+    """The sorted images in the class folders below ``folder``, each with its class; counts skipped files."""
     pictures = []
     for place in _visible(folder):
         if not place.is_dir():
-            skipped["files beside the classes' folders"] += 1
+            skipped["files next to the class folders"] += 1
             continue
         if place.name not in LABELS:
-            raise FerError(f"{place} is named after none of the classes {', '.join(LABELS)}")
+            raise FerError(f"{place} is not named after one of the classes {', '.join(LABELS)}")
         for path in _visible(place):
             if path.is_dir():
-                skipped["sub-folders of classes"] += 1
+                skipped["subfolders of class folders"] += 1
             elif path.suffix.lower() in SUFFIXES:
                 pictures.append((path, LABELS.index(place.name)))
             else:

@@ -1,6 +1,6 @@
 """Strict, streamed parsing of Kaggle's FER2013 files.
 
-The files are text: one face a row, 2,304 grey values separated by spaces. Blocks of rows are parsed with NumPy, in
+Each row of these text files has one face, as 2,304 grey values separated by spaces. NumPy parses blocks of rows in
 bounded memory.
 """
 
@@ -21,7 +21,7 @@ from fer_lightning.errors import FerError
 TRAINING_FILES = ("fer2013.csv", "icml_face_data.csv", "fer2013.tar.gz", "train.csv")
 TEST_FILE = "test.csv"
 RECORD = np.dtype([("pixels", "u1", (IMAGE_SIZE, IMAGE_SIZE)), ("label", "u1"), ("usage", "u1")])
-_READ_BYTES = 1 << 18  # small enough for the parser's arrays to stay in the processor's cache
+_READ_BYTES = 1 << 18  # small enough that the parser's arrays stay in the processor's cache
 _HEAP_BYTES = 1 << 24
 _MAX_LINE_BYTES = 1 << 16  # a row of 2,304 three-digit values takes 9,300
 _COLUMNS = ("emotion", "pixels", "Usage")
@@ -30,47 +30,47 @@ _USAGE_CODES = {name.encode(): code for code, name in enumerate(USAGES)}
 
 
 def find_training_file(folder: Path) -> Path:
-    """The first of Kaggle's forms in ``folder``, plain before zipped.
+    """Find the first of ``TRAINING_FILES`` in ``folder``, plain before zipped.
 
     Raises:
-        FerError: the folder does not exist or holds none of them.
+        FerError: the folder does not exist or contains none of the files.
     """
     if not folder.is_dir():
         raise FerError(
-            f"data.dir={folder} is no folder; make it and put FER2013 there, or run: "
+            f"no such folder: data.dir={folder}; create it and put FER2013 there, or run: "
             f"python -m fer_lightning.download data.dir={folder}"
         )
     for name in TRAINING_FILES:
         if path := find_file(folder, name):
             return path
     raise FerError(
-        f"{folder} holds none of {', '.join(TRAINING_FILES)} (plain or zipped); get them with: "
+        f"{folder} contains none of {', '.join(TRAINING_FILES)} (plain or zipped); download them with: "
         f"python -m fer_lightning.download data.dir={folder}"
     )
 
 
 def find_file(folder: Path, name: str) -> Path | None:
-    """``name`` in ``folder``, plain before zipped, or None."""
+    """The path of ``name`` in ``folder``, plain before zipped; None if there is neither."""
     candidates = (folder / name, folder / f"{name}.zip")
     return next((candidate for candidate in candidates if candidate.is_file()), None)
 
 
 def parse(path: Path) -> Iterator[np.ndarray]:
-    """Yield ``path``'s rows as arrays of ``RECORD``, a few dozen rows each, in bounded memory.
+    """Yield the rows of ``path`` as arrays of ``RECORD``, a few dozen rows each, in bounded memory.
 
     Raises:
-        FerError: see ``load``.
+        FerError: the file is malformed; the text names file, row and reason.
     """
     rows = 0
-    # Having freed one large block, glibc keeps the smaller ones that follow for reuse, instead of
-    # handing each back and taking page faults to get it again: that halves the time.
+    # Once a large block has been freed, glibc keeps later smaller blocks for reuse instead of returning each to the
+    # system and taking page faults to get it back. This halves the time.
     np.empty(_HEAP_BYTES, np.uint8)
     with open_csv(path) as (stream, archives):
         try:
             for block in _parse_csv(stream, str(path)):
                 rows += len(block)
                 yield block
-            for archive in archives:  # their checksums stand at the end
+            for archive in archives:  # read to the end to verify the checksums
                 while archive.read(_READ_BYTES):
                     pass
         except ARCHIVE_ERRORS as error:
@@ -94,7 +94,7 @@ def _parse_csv(stream: IO[bytes], name: str) -> Iterator[np.ndarray]:
 
 
 def _blocks_of_lines(stream: IO[bytes], name: str) -> Iterator[list[bytes]]:
-    """Whole lines without their ends, about ``_READ_BYTES`` at a time; the first block is never empty."""
+    """Blocks of complete lines without newlines, about ``_READ_BYTES`` each; the first block is never empty."""
     rest = b""
     line = 1  # the number of the line that ``rest`` begins
     while chunk := stream.read(_READ_BYTES):
@@ -110,11 +110,11 @@ def _blocks_of_lines(stream: IO[bytes], name: str) -> Iterator[list[bytes]]:
             raise _too_long(name, line - 1)
     if rest:
         if line > 1 and rest[-1:].isdigit():
-            # '12' may be all there is left of '123'; after a quote or a Usage a cut would show
+            # '12' may be a truncated '123'; a cut elsewhere is detected by the quote or the Usage
             raise _row_error(
                 name,
                 line - 1,
-                "the last line does not end: the file was cut off (if it is whole, end it with a newline)",
+                "the last line has no newline: the file may be truncated (if it is complete, add a newline)",
             )
         yield [rest]
 
@@ -133,7 +133,7 @@ def _parse_header(line: bytes, name: str) -> tuple[str, ...]:
         or not set(columns) <= set(_COLUMNS)
     ):
         what = "a binary file, not CSV" if b"\0" in line or "\ufffd" in shown else f"the header {shown!r}"
-        raise FerError(f"{name}: {what}; expected a header with the columns pixels, emotion and, perhaps, Usage")
+        raise FerError(f"{name}: {what}; expected a header with the columns pixels and, optionally, emotion and Usage")
     return columns
 
 
@@ -154,17 +154,17 @@ def _parse_block(lines: list[bytes], columns: tuple[str, ...], name: str, first_
         row = first_row + offset
         fields = line.rstrip(b"\r").split(b",")
         if len(fields) != len(columns):
-            raise _row_error(name, row, f"{len(fields)} columns where the header has {len(columns)}")
+            raise _row_error(name, row, f"expected {len(columns)} columns as in the header, found {len(fields)}")
         for column, field in zip(columns, fields, strict=True):
             if column == "pixels":
                 texts.append(_unquoted(field, name, row))
             elif column == "emotion":
                 records[offset]["label"] = _code(
-                    field, _LABEL_CODES, name, row, f"emotion {{}} is not 0..{NUM_CLASSES - 1}"
+                    field, _LABEL_CODES, name, row, f"emotion must be 0..{NUM_CLASSES - 1}, got {{}}"
                 )
             else:
                 records[offset]["usage"] = _code(
-                    field, _USAGE_CODES, name, row, f"Usage {{}} is none of {', '.join(USAGES)}"
+                    field, _USAGE_CODES, name, row, f"Usage must be one of {', '.join(USAGES)}, got {{}}"
                 )
     values = _parse_pixels_fast(texts)
     if values is None:
@@ -177,7 +177,7 @@ def _unquoted(field: bytes, name: str, row: int) -> bytes:
     if not field.startswith(b'"'):
         return field
     if len(field) < 2 or not field.endswith(b'"'):
-        raise _row_error(name, row, "the pixels open a quote that does not close: the line was cut off")
+        raise _row_error(name, row, "the quote around the pixels is not closed: the line is truncated")
     return field[1:-1]
 
 
@@ -191,9 +191,12 @@ def _code(field: bytes, codes: dict[bytes, int], name: str, row: int, reason: st
 
 
 def _parse_pixels_fast(texts: list[bytes]) -> np.ndarray | None:
-    """uint8 [rows, 2304], or None where any row is not in Kaggle's exact form: the slow way then says why.
+    """Parse rows in Kaggle's exact form.
 
-    Every byte becomes the value of the number that would end there; those that do end are kept.
+    Computes for every byte the value of the number that would end there, and keeps the values of actual ends.
+
+    Returns:
+        uint8 [rows, 2304]; None if a row has another form, for which ``_parse_pixels`` reports the reason.
     """
     data = np.frombuffer(b" ".join([b"", *texts, b""]), np.uint8)
     space = data == ord(" ")
@@ -213,7 +216,7 @@ def _parse_pixels_fast(texts: list[bytes]) -> np.ndarray | None:
         return None
     values = digits.astype(np.uint16)
     values[1:] += digits[:-1] * np.uint8(10)
-    # the hundreds count only where the tens are a digit: otherwise they belong to the number before
+    # count the hundreds only if the tens are a digit; otherwise they belong to the previous number
     values[2:] += (digits[:-2] * is_digit[1:-1]) * np.uint16(100)
     values = values.take(np.flatnonzero(ends))  # twice as fast as values[:-1][ends]
     if values.max() > MAX_PIXEL:
@@ -224,9 +227,9 @@ def _parse_pixels_fast(texts: list[bytes]) -> np.ndarray | None:
 def _parse_pixels(text: bytes, name: str, row: int) -> np.ndarray:
     tokens = text.split()
     if len(tokens) != PIXELS:
-        raise _row_error(name, row, f"{len(tokens)} pixels where {PIXELS} are needed")
+        raise _row_error(name, row, f"expected {PIXELS} pixels, found {len(tokens)}")
     for position, token in enumerate(tokens, start=1):
         if not token.isdigit() or int(token[-10:]) > MAX_PIXEL or len(token.lstrip(b"0")) > 3:
             shown = token[:30].decode("ascii", "replace")
-            raise _row_error(name, row, f"pixel {position} is {shown!r}, not a whole number from 0 to {MAX_PIXEL}")
+            raise _row_error(name, row, f"pixel {position} must be an integer from 0 to {MAX_PIXEL}, got {shown!r}")
     return np.array([int(token) for token in tokens], np.uint8)

@@ -1,4 +1,4 @@
-"""Batches of faces, gathered with one indexing operation, in an order that a resumed run repeats."""
+"""Load batches of faces with one indexing operation each, in an order that a resumed run repeats."""
 
 import itertools
 import math
@@ -15,12 +15,12 @@ from fer_lightning.errors import FerError
 
 
 class Batch(NamedTuple):
-    """Some faces and what is known of them.
+    """A batch of images, labels and FER+ votes.
 
     Attributes:
-        images: uint8 [B, 1, 48, 48]; once augmented float32 [B, 1, size, size], of the same range.
-        labels: int64 [B], or in training also float32 [B, classes], probabilities.
-        votes: float32 [B, 8], FER+'s votes as shares, zeros where there are none; None without votes.
+        images: uint8 [B, 1, 48, 48]; after augmentation float32 [B, 1, size, size] in the same range.
+        labels: int64 [B], or in training possibly float32 [B, classes], probabilities.
+        votes: float32 [B, 8], FER+ votes as fractions, zeros for rows without votes; None without FER+.
     """
 
     images: Tensor
@@ -28,16 +28,16 @@ class Batch(NamedTuple):
     votes: Tensor | None = None
 
     def of_rows(self, rows: Tensor) -> "Batch":
-        """Some rows of the batch, int64 [N]."""
+        """The given rows, int64 [N], of the batch."""
         return Batch(self.images[rows], self.labels[rows], None if self.votes is None else self.votes[rows])
 
 
 class Targets(NamedTuple):
-    """What is learnt of every row in place of its label.
+    """Training targets that replace or supplement the labels.
 
     Attributes:
-        labels: float32 [N, classes], probabilities; None for the labels themselves.
-        votes: float32 [N, 8]; None without votes.
+        labels: float32 [N, classes], probabilities; None to use the labels themselves.
+        votes: float32 [N, 8], FER+ votes as fractions; None without votes.
     """
 
     labels: np.ndarray | None = None
@@ -48,12 +48,12 @@ LABELS_ALONE = Targets()
 
 
 class FaceDataset(Dataset[Batch]):
-    """Some rows of ``Faces``, gathered a batch at a time, so that no Python runs for each image.
+    """A subset of the rows of ``Faces``, read a batch at a time to avoid Python code for each image.
 
     Args:
         faces: all rows.
-        rows: int64, the indices of those that the dataset holds.
-        targets: of all rows of ``faces``.
+        rows: int64, indices of the rows in the dataset.
+        targets: targets for all rows of ``faces``.
     """
 
     def __init__(self, faces: Faces, rows: np.ndarray, targets: Targets = LABELS_ALONE) -> None:
@@ -69,7 +69,7 @@ class FaceDataset(Dataset[Batch]):
         return Batch(images[0], labels[0], None if votes is None else votes[0])
 
     def __getitems__(self, positions: list[int]) -> Batch:
-        """DataLoader calls this, where it exists, with the indices of a whole batch."""
+        """Return a whole batch; DataLoader prefers this method to ``__getitem__``."""
         rows = self.rows[positions]
         images = torch.from_numpy(self.faces.pixels[rows]).unsqueeze(1)
         soft, votes = self.targets
@@ -77,13 +77,13 @@ class FaceDataset(Dataset[Batch]):
         return Batch(images, labels, None if votes is None else torch.from_numpy(votes[rows]))
 
     def batch_on(self, device: torch.device) -> Batch:
-        """All of its rows as one batch on ``device``."""
+        """All rows of the dataset as one batch on ``device``."""
         images, labels, votes = self.__getitems__(list(range(len(self))))
         return Batch(images.to(device), labels.to(device), None if votes is None else votes.to(device))
 
 
 class RowDataset(Dataset[Tensor]):
-    """Row indices, int64, in place of their images, which are on the device already."""
+    """Row indices, int64, instead of images, for images that are already on the device."""
 
     def __init__(self, rows: np.ndarray) -> None:
         self.rows = rows
@@ -99,7 +99,7 @@ class RowDataset(Dataset[Tensor]):
 
 
 class EpochOrder(DistributedSampler[Any]):
-    """Of the examples; ``start`` of them are passed over, once."""
+    """The order of the examples in an epoch; the next iteration skips the first ``start`` of them."""
 
     start = 0
 
@@ -109,7 +109,7 @@ class EpochOrder(DistributedSampler[Any]):
 
 
 class ResumableLoader(DataLoader[Batch]):
-    """A loader whose state, which Lightning keeps in checkpoints, says how many batches of an epoch it has given."""
+    """A loader that saves in checkpoints how many batches of the epoch it has yielded."""
 
     _given = _passed_over = 0
 
@@ -137,32 +137,37 @@ def training_loader(dataset: Dataset[Any], sampler: EpochOrder, batch_size: int,
         num_workers=num_workers,
         persistent_workers=num_workers > 0,
         pin_memory=torch.cuda.is_available(),
-        # a generator for this loader only: each new iterator draws from it, which would shift dropout's draws
+        # a separate generator: each new iterator draws from it, which would shift the random numbers of dropout
         generator=torch.Generator(),
         collate_fn=as_it_is,
     )
 
 
 def equal_batches(count: int, processes: int, this: int, batch_size: int) -> list[list[int]]:
-    """Places in one process's share of ``count`` rows, batch by batch.
+    """Divide one process's share of ``count`` rows into batches.
 
-    Every process gets as many batches as the others, because they exchange batch-norm statistics in each, and no row
-    is in two shares, so that none is counted twice.
+    All processes get the same number of batches, because they exchange batch-norm statistics in each. No row is in
+    two shares, so none is counted twice.
 
     Args:
-        count: of rows; process ``this`` of ``processes`` has every ``processes``-th of them.
-        batch_size: at most.
+        count: number of rows; each process has every ``processes``-th of them.
+        processes: number of processes.
+        this: index of this process.
+        batch_size: maximum size of a batch.
+
+    Returns:
+        For each batch, positions in the process's share.
 
     Raises:
         FerError: there are fewer rows than processes.
     """
     if count < processes:
-        raise FerError(f"{count} faces to validate on cannot be shared among {processes} processes")
+        raise FerError(f"{count} validation faces are too few for {processes} processes")
     batches = math.ceil(count / processes / batch_size)
     share = len(range(this, count, processes))
     return [part.tolist() for part in np.array_split(np.arange(share), batches)]
 
 
 def as_it_is(batch: Any) -> Any:
-    """The datasets have collated the batch already."""
+    """Return the batch unchanged; the datasets have already collated it."""
     return batch

@@ -1,4 +1,4 @@
-"""Lists of row numbers, as the audit writes them."""
+"""Read lists of row numbers, as written by the audit."""
 
 import csv
 from pathlib import Path
@@ -11,16 +11,20 @@ _MOST_DIGITS = 20
 
 
 def read_row_numbers(path: Path, count: int) -> np.ndarray:
-    """The column ``row`` of a CSV file: row indices from 0, int64.
+    """Read the column ``row`` of a CSV file.
 
     Args:
-        count: rows that there are.
+        path: the CSV file.
+        count: number of rows in the data; every row number must be below it.
+
+    Returns:
+        int64 row indices, from 0.
 
     Raises:
         FerError: the file is missing or malformed, or a number is too large; the text names file and line.
     """
     if not path.is_file():
-        raise FerError(f"data.exclude={path} is no file")
+        raise FerError(f"no such file: data.exclude={path}")
     rows = []
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -32,9 +36,9 @@ def read_row_numbers(path: Path, count: int) -> np.ndarray:
                 # Python refuses to convert thousands of digits
                 if not (text.isascii() and text.isdigit()) or len(text) > _MOST_DIGITS or int(text) >= count:
                     raise FerError(
-                        f"{path}, line {reader.line_num}: row must be a number from 0 to {count - 1}, got {text[:30]!r}"
+                        f"{path}, line {reader.line_num}: row must be an integer 0..{count - 1}, got {text[:30]!r}"
                     )
                 rows.append(int(text))
     except (UnicodeDecodeError, csv.Error) as error:
-        raise FerError(f"{path} is no CSV file: {error}") from error
+        raise FerError(f"{path} is not a CSV file: {error}") from error
     return np.array(rows, np.int64)

@@ -1,4 +1,4 @@
-"""Where faces and labels come from: Kaggle's file, FER+'s labels for it, folders of pictures, or synthetic faces."""
+"""Sources of faces and labels: Kaggle files, FER+ labels for them, image folders, or synthetic faces."""
 
 import logging
 from collections.abc import Sequence
@@ -19,55 +19,55 @@ USAGE_OF: dict[Subset, str] = dict(zip(("train", "val", "test"), USAGES, strict=
 
 
 class FaceSource:
-    """Reads the faces that a data module serves.
+    """Reads the faces for a data module.
 
     Attributes:
-        class_names: names of the classes, in the order of their labels.
+        class_names: the class names, in the order of the labels.
     """
 
     class_names: Sequence[str] = LABELS
 
     def prepare(self) -> None:
-        """Do the work that one process does for all of a machine, such as building a cache."""
+        """Do work that is needed once per machine, such as building a cache."""
 
     def load(self) -> Faces:
-        """All rows.
+        """Read all rows.
 
         Raises:
-            FerError: they are missing or malformed.
+            FerError: the data are missing or malformed.
         """
         raise NotImplementedError
 
     def read_votes(self, faces: Faces) -> np.ndarray | None:
-        """FER+'s votes on the rows of ``faces``, uint8 [N, 10]; None if the source has none.
+        """Read the FER+ votes for the rows of ``faces``, uint8 [N, 10]; None if the source has none.
 
         Raises:
-            FerError: the votes' file is malformed, or belongs to other data.
+            FerError: the file of votes is malformed or belongs to other data.
         """
         return None
 
     def vote_shares(self, faces: Faces) -> np.ndarray:
-        """FER+'s votes to learn beside the labels, float32 [N, 8].
+        """The FER+ votes to learn in addition to the labels, as fractions, float32 [N, 8].
 
         Raises:
-            FerError: the source has no votes beside the seven classes.
+            FerError: the source has no such votes.
         """
-        raise FerError("vote_weight is for FER2013's seven classes, with FER+'s votes beside them; set vote_weight=0")
+        raise FerError("vote_weight needs data=fer2013 with FER+ votes; for other data, set vote_weight=0")
 
     def soft_labels(self) -> np.ndarray | None:
-        """Probabilities to learn instead of the labels of ``load``, float32 [N, classes]; None for the labels."""
+        """Probabilities to learn instead of labels, float32 [N, classes], after ``load``; None to learn the labels."""
         return None
 
     def why_empty(self, faces: Faces, subset: Subset) -> str:
-        """One sentence for a user who asked for a split of ``faces`` without rows."""
+        """An error message that explains why a split of ``faces`` is empty."""
         return f"{faces.name} has no {USAGE_OF[subset]} rows, so there is no {subset} split"
 
 
 class KaggleSource(FaceSource):
-    """FER2013 in any of Kaggle's forms.
+    """FER2013 in any of Kaggle's file formats.
 
     Args:
-        folder: contains one of ``kaggle_csv.TRAINING_FILES``; FER+'s votes are read from ``ferplus.VOTES_FILE`` in it.
+        folder: contains one of ``kaggle_csv.TRAINING_FILES`` and, for FER+ votes, ``ferplus.VOTES_FILE``.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -89,11 +89,11 @@ class KaggleSource(FaceSource):
 
 
 class FERPlusSource(FaceSource):
-    """FER2013 with FER+'s labels: eight classes, by the paper's protocol (see ``ferplus.majority``).
+    """FER2013 with the eight FER+ classes, labelled by the paper's protocol (see ``ferplus.majority``).
 
     Args:
-        folder: contains Kaggle's file and ``ferplus.VOTES_FILE``.
-        target: ``majority`` label, or ``soft`` votes, then also of images without a majority.
+        folder: contains a Kaggle file and ``ferplus.VOTES_FILE``.
+        target: ``majority`` to learn labels, or ``soft`` to learn votes, which includes images without a majority.
     """
 
     class_names = ferplus.FERPLUS_LABELS
@@ -126,7 +126,7 @@ class FERPlusSource(FaceSource):
 
 
 class ImageFolderSource(FaceSource):
-    """Images of faces in folders, one for each class (see ``image_folder.load_folder``).
+    """Face images in one folder per class (see ``image_folder.load_folder``).
 
     Args:
         folder: contains the class folders, or ``train``, ``val`` and ``test`` with class folders in each.
@@ -139,15 +139,17 @@ class ImageFolderSource(FaceSource):
         return image_folder.load_folder(self.folder)
 
     def why_empty(self, faces: Faces, subset: Subset) -> str:
-        return f"{self.folder} holds no images for {subset}: put some below {self.folder / subset}/CLASS"
+        return f"{self.folder} contains no images for {subset}: put some in {self.folder / subset}/CLASS"
 
 
 class SyntheticSource(FaceSource):
-    """Faces that this project draws, with FER2013's splits.
+    """Synthetic faces with FER2013's splits.
 
     Args:
-        train: number of training faces; ``val`` and ``test`` likewise.
-        seed: of the drawing.
+        train: number of training faces.
+        val: number of validation faces.
+        test: number of test faces.
+        seed: seed of the random faces.
     """
 
     def __init__(self, *, train: int, val: int, test: int, seed: int) -> None:

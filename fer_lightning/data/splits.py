@@ -1,4 +1,4 @@
-"""Which rows are trained on, which choose the weights, and which test them."""
+"""Split rows into training, validation and test."""
 
 import logging
 from dataclasses import dataclass
@@ -24,12 +24,12 @@ class Splits:
 
 @dataclass(frozen=True)
 class PhaseData:
-    """What one fit trains and validates on.
+    """The rows that one fit trains and validates on.
 
     Attributes:
         rows: int64, rows to train on.
         val_rows: int64, rows to validate on.
-        augment: whether training batches are augmented.
+        augment: whether to augment training batches.
     """
 
     rows: np.ndarray
@@ -38,24 +38,24 @@ class PhaseData:
 
 
 def official_splits(faces: Faces) -> Splits:
-    """Kaggle's own: Training, PublicTest, PrivateTest.
+    """Kaggle's splits: Training, PublicTest, PrivateTest.
 
     Raises:
         FerError: the file has no Usage column.
     """
     if not faces.has_usage:
         raise FerError(
-            f"{faces.name} has no Usage column, so the official split is not known: take data.split=random, "
-            "or put fer2013.csv or icml_face_data.csv into data.dir"
+            f"{faces.name} has no Usage column, so the official split is unknown: set data.split=random, "
+            "or put fer2013.csv or icml_face_data.csv in data.dir"
         )
     train, val, test = (faces.rows_of(usage) for usage in USAGES)
     return Splits(train, val, test)
 
 
 def random_splits(faces: Faces, val_fraction: float, seed: int) -> Splits:
-    """The notebook's: a seeded random part of the training rows is held out for validation.
+    """The notebook's splits: a random part of the training rows, chosen by ``seed``, is held out for validation.
 
-    PublicTest rows take no part and PrivateTest stays the test split, so that both remain unseen.
+    PublicTest rows are not used and PrivateTest stays the test split, so both remain unseen.
     """
     rows = faces.rows_of("Training") if faces.has_usage else np.arange(len(faces))
     held_out, kept = hold_out(rows, val_fraction, seed)
@@ -64,10 +64,15 @@ def random_splits(faces: Faces, val_fraction: float, seed: int) -> Splits:
 
 
 def hold_out(rows: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Part ``rows`` (at least two) at random into (held out, kept), each sorted and with at least one.
+    """Split rows at random.
 
     Args:
-        fraction: held out, rounded to whole rows.
+        rows: int64, at least two.
+        fraction: fraction to hold out, rounded to whole rows.
+        seed: seed of the random choice.
+
+    Returns:
+        (held out, kept), each sorted and with at least one row.
     """
     shuffled = np.random.default_rng(seed).permutation(rows)
     count = min(max(round(fraction * len(rows)), 1), len(rows) - 1)
@@ -77,12 +82,12 @@ def hold_out(rows: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray, 
 def training_rows(
     faces: Faces, splits: Splits, *, drop_leaks: bool, deduplicate: bool, exclude: Path | None
 ) -> np.ndarray:
-    """The rows of ``splits.train`` that are trained on, int64 and sorted; the log says how many are left out.
+    """The rows of ``splits.train`` to train on, int64 and sorted; logs how many rows are excluded.
 
     Args:
-        drop_leaks: leave out rows whose exact pixels also occur in val or test.
+        drop_leaks: exclude rows whose exact pixels also occur in val or test.
         deduplicate: keep one of several rows with the same pixels, and none if their labels conflict.
-        exclude: a CSV file with a column ``row``: rows to leave out.
+        exclude: a CSV file whose column ``row`` lists rows to exclude.
 
     Raises:
         FerError: ``exclude`` is malformed.
@@ -90,14 +95,14 @@ def training_rows(
     rows = splits.train
     if drop_leaks:
         leaked = occurs_in(faces.pixels[rows], faces.pixels[np.concatenate([splits.val, splits.test])])
-        log.info("left %d training rows out: their pixels also occur in val or test", leaked.sum())
+        log.info("excluded %d training rows: their pixels also occur in val or test", leaked.sum())
         rows = rows[~leaked]
     if deduplicate:
         kept = rows[is_first_of_its_pixels(faces.pixels[rows], faces.labels[rows])]
-        log.info("left %d training rows out: their pixels occur again in training", len(rows) - len(kept))
+        log.info("excluded %d training rows: their pixels occur more than once in training", len(rows) - len(kept))
         rows = kept
     if exclude is not None:
         kept = np.setdiff1d(rows, read_row_numbers(exclude, len(faces)))
-        log.info("left %d training rows out: %s names them", len(rows) - len(kept), exclude)
+        log.info("excluded %d training rows listed in %s", len(rows) - len(kept), exclude)
         rows = kept
     return rows

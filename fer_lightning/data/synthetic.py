@@ -1,7 +1,7 @@
-"""Drawn faces that stand in for FER2013 in the demo and in tests.
+"""Synthetic faces that replace FER2013 in the demo and in tests.
 
-They are made to be told apart by what tells real expressions apart (brows, lids, mouth), and to vary
-in shape, pose, light and noise. A score on them says that the code works, not how well it reads people.
+Like real expressions, they differ in brows, lids and mouth; they also vary in shape, pose, light and noise. A score
+on them shows that the code works, not how well it recognizes the expressions of people.
 """
 
 import dataclasses
@@ -16,9 +16,9 @@ from PIL import Image, ImageDraw
 from fer_lightning.constants import IMAGE_SIZE, LABELS, MAX_PIXEL, NUM_CLASSES
 from fer_lightning.data.faces import USAGES, Faces
 
-NAME = "drawn sample faces (not FER2013)"
+NAME = "synthetic faces (not FER2013)"
 
-_SCALE = 3  # drawn larger and reduced, which smooths the edges
+_SCALE = 3  # faces are drawn larger and then reduced, which smooths the edges
 _SIDE = IMAGE_SIZE * _SCALE
 
 Point = tuple[float, float]
@@ -26,17 +26,17 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Expression:
-    """What the muscles do, on a face that spans -1..1 both ways, y pointing down.
+    """The positions of facial features, on a face that spans -1..1 in x and y, with y pointing down.
 
     Attributes:
-        brow_inner: shift of the brows' inner ends (negative is up).
-        brow_outer: shift of their outer ends.
-        lid: how far the eyes are open, 1 is at rest.
-        curve: how far the mouth's corners lie above its middle (positive is a smile).
+        brow_inner: shift of the inner ends of the brows (negative is up).
+        brow_outer: shift of the outer ends of the brows.
+        lid: eye opening, 1 at rest.
+        curve: height of the mouth's corners above its middle (positive is a smile).
         opening: height of the open mouth.
-        width: width of the mouth, 1 is at rest.
+        width: width of the mouth, 1 at rest.
         sneer: how far one half of the upper lip is raised.
-        wrinkle: folds between the brows and beside the nose, 0..1.
+        wrinkle: depth of the folds between the brows and beside the nose, 0..1.
     """
 
     brow_inner: float = 0.0
@@ -61,10 +61,12 @@ EXPRESSIONS = {
 
 
 def draw_sample(train: int, val: int, test: int, seed: int) -> Faces:
-    """Draw faces in FER2013's form, balanced over the classes within each split.
+    """Draw faces in FER2013's format, with balanced classes in each split.
 
     Args:
-        train: faces of the Usage Training; ``val`` of PublicTest, ``test`` of PrivateTest.
+        train: number of faces with Usage Training.
+        val: number of faces with Usage PublicTest.
+        test: number of faces with Usage PrivateTest.
         seed: the same seed draws the same faces.
     """
     rng = np.random.default_rng(seed)
@@ -78,14 +80,14 @@ def draw_sample(train: int, val: int, test: int, seed: int) -> Faces:
 
 
 def draw_face(label: str, rng: np.random.Generator) -> np.ndarray:
-    """One face, uint8 [48, 48], with the expression ``label`` and everything else drawn from ``rng``."""
+    """Draw one face, uint8 [48, 48], with the expression ``label``; everything else is random."""
     image = Image.new("L", (_SIDE, _SIDE), int(rng.uniform(10, 245)))
     Person(_Raster(image), _SIDE, rng).draw(_varied(EXPRESSIONS[label], rng))
     return _photographed(np.asarray(image.reduce(_SCALE), np.float64), rng)
 
 
 def _varied(expression: Expression, rng: np.random.Generator) -> Expression:
-    """The same expression with another strength, and each muscle a little off."""
+    """The expression with a random strength and small random changes of each feature."""
     strength = rng.uniform(0.75, 1.25)
     rest = Expression()
     values = {}
@@ -97,7 +99,7 @@ def _varied(expression: Expression, rng: np.random.Generator) -> Expression:
 
 
 class Canvas(Protocol):
-    """What a face is drawn on; shades are grey values, about 0..255, and lengths are in the canvas's units."""
+    """Draws shapes; shades are grey values of about 0..255, and lengths are in the canvas's units."""
 
     def polygon(self, points: Sequence[Point], shade: float) -> None: ...
 
@@ -118,12 +120,12 @@ class _Raster:
 
 
 class Person:
-    """Draws the parts of one person's face, whose shape, pose and colours are drawn once.
+    """Draws one person's face, with a random shape, pose and shades.
 
     Args:
-        canvas: what to draw on.
-        side: of the canvas.
-        rng: what the person is drawn from; the same state draws the same person.
+        canvas: the canvas to draw on.
+        side: side length of the canvas.
+        rng: random generator; the same state draws the same person.
     """
 
     def __init__(self, canvas: Canvas, side: float, rng: np.random.Generator) -> None:
@@ -140,7 +142,7 @@ class Person:
         self._mouth_height = rng.uniform(0.42, 0.52)
 
     def draw(self, expression: Expression) -> None:
-        """Draw the whole face; once, as the hair is drawn from ``rng`` too."""
+        """Draw the whole face; call it once only, because the hair also depends on ``rng``."""
         self._head()
         for side in (-1, 1):
             self._eye(side, expression)
@@ -230,7 +232,7 @@ def _grey(shade: float) -> int:
 
 
 def _photographed(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Light from one side, contrast and sensor noise; float [48, 48] -> uint8 [48, 48]."""
+    """Add light from one side, contrast and sensor noise; float [48, 48] -> uint8 [48, 48]."""
     ramp = np.linspace(-1, 1, IMAGE_SIZE)
     direction = rng.uniform(0, 2 * math.pi)
     light = 1 + rng.uniform(0, 0.3) * (math.cos(direction) * ramp[None, :] + math.sin(direction) * ramp[:, None])

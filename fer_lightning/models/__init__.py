@@ -1,1 +1,1 @@
-"""The networks, their ensembles, and the checkpoints that hold them."""
+"""Networks, ensembles and checkpoints."""

@@ -1,4 +1,4 @@
-"""Where a network looks: Grad-CAM."""
+"""Grad-CAM heat maps."""
 
 import torch
 from torch import Tensor, nn
@@ -8,18 +8,18 @@ from fer_lightning.models.networks import Scale
 
 
 def heat(network: nn.Sequential, images: Tensor, classes: Tensor) -> Tensor:
-    """Where each face speaks for a class: Grad-CAM (Selvaraju and others, 2017), by Captum.
+    """Compute Grad-CAM heat maps (Selvaraju et al., 2017) with Captum.
 
-    It is taken behind the last convolution whose map is at least 10 pixels wide: what comes later is too
-    coarse to point at anything in a face.
+    The maps come from the last convolution whose output is at least 10 pixels wide; later layers are too coarse to
+    show a part of a face.
 
     Args:
-        network: in eval mode.
+        network: a network in eval mode.
         images: uint8 [N, 1, 48, 48].
-        classes: int64 [N].
+        classes: int64 [N], the class to explain for each image.
 
     Returns:
-        float32 [N, 48, 48], 0..1, 1 being each face's strongest place; zeros where nothing speaks for it.
+        float32 [N, 48, 48] in 0..1, 1 for each face's strongest pixel; all zeros if no pixel supports the class.
 
     Raises:
         FerError: Captum is not installed.
@@ -41,8 +41,8 @@ def _last_wide_layer(network: nn.Sequential, example: Tensor, least: int = 10) -
     values = example
     with torch.no_grad():
         for layer in network:
-            values = layer(values.clone())  # ReLU may work in place
+            values = layer(values.clone())  # ReLU may modify its input
             if isinstance(layer, nn.BatchNorm2d) and values.shape[-1] >= least:
                 wide = layer
-    assert wide is not None  # both of our networks have one
+    assert wide is not None  # both of our networks have such a layer
     return wide

@@ -1,4 +1,4 @@
-"""Reading a checkpoint without running anything that it names."""
+"""Read and write checkpoints, without executing code from them."""
 
 import json
 import zipfile
@@ -25,7 +25,7 @@ _NETWORK_PREFIX = "network."  # ExpressionClassifier's attribute
 
 PRETRAINED = "pretrained"
 SHIPPED = Path(__file__).parents[1] / "pretrained"
-# what ckpt= and init_from= take in a path's place
+# names that ckpt= and init_from= accept instead of a path
 SHIPPED_WEIGHTS = {
     PRETRAINED: SHIPPED / "FER2013.safetensors",
     f"{PRETRAINED}-phone": SHIPPED / "phone.safetensors",
@@ -35,53 +35,56 @@ SETTINGS_KEY = "settings"  # in a safetensors file's metadata
 
 
 def path_of(value: Any, key: str = "ckpt") -> Path:
-    """What ``key`` names on a command line: a path, or shipped weights.
+    """The path of a checkpoint that the key ``key`` of a command names: a path, or the name of shipped weights.
 
     Raises:
-        FerError: it is neither.
+        FerError: ``value`` is not text.
     """
     if not isinstance(value, str):
-        raise FerError(f"{key}={value} is no path to a checkpoint")
+        raise FerError(f"{key} must be the path of a checkpoint, got {value!r}")
     return SHIPPED_WEIGHTS.get(value, Path(value))
 
 
 def paths_of(value: Any, key: str = "ckpt") -> list[Path]:
-    """The same for one or a list of several.
+    """The paths of one checkpoint or a list of checkpoints (see ``path_of``).
 
     Raises:
         FerError: see ``path_of``; or the list is empty.
     """
     values = list(value) if isinstance(value, Sequence) and not isinstance(value, str) else [value]
     if not values:
-        raise FerError(f"{key} is empty: name one checkpoint, or several to average")
+        raise FerError(f"{key} is empty: give one checkpoint, or several to average")
     return [path_of(each, key) for each in values]
 
 
 def read(path: Path) -> dict[str, Any]:
-    """The content of one of our checkpoints: ``hyper_parameters``, ``state_dict`` and what Lightning adds.
+    """Read a checkpoint of this project.
+
+    Returns:
+        ``hyper_parameters``, ``state_dict`` and the entries that Lightning adds.
 
     Raises:
-        FerError: it is missing, truncated, or not ours.
+        FerError: the file is missing or truncated, or was not written by this project.
     """
     if not path.is_file():
-        raise FerError(f"there is no checkpoint {path}")
+        raise FerError(f"no such file: {path}")
     try:
         content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
-    except Exception as error:  # reading what is no checkpoint can raise nearly anything
+    except Exception as error:  # reading an arbitrary file can raise nearly anything
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise FerError(f"{path} is no checkpoint, or it is cut off or holds more than weights: {reason}") from error
+        raise FerError(f"{path} is not a checkpoint, is truncated, or contains more than weights: {reason}") from error
     settings = content.get("hyper_parameters") if isinstance(content, dict) else None
     parts = (settings.get("model"), content.get("state_dict")) if isinstance(settings, dict) else ()
     if not parts or not all(isinstance(part, dict) for part in parts):
-        raise FerError(f"{path} was not written by fer_lightning.train: it does not say which model it holds")
+        raise FerError(f"{path} was not written by fer_lightning.train: it does not name its model")
     return {**content, "hyper_parameters": current_values(content["hyper_parameters"])}
 
 
 def _read_torch(path: Path) -> Any:
-    with zipfile.ZipFile(path) as archive:  # torch does not look at its files' check sums
+    with zipfile.ZipFile(path) as archive:  # torch does not verify the checksums
         damaged = archive.testzip()
     if damaged is not None:
-        raise ValueError(f"{damaged} in it is damaged")
+        raise ValueError(f"its member {damaged} is damaged")
     return torch.load(path, map_location="cpu", weights_only=True)
 
 
@@ -96,7 +99,11 @@ def _read_safetensors(path: Path) -> dict[str, Any]:
 
 
 def write_safetensors(source: Path, path: Path) -> None:
-    """Write the weights of a checkpoint to ship: matrices in float16, the rest, which is small, as it is.
+    """Write the weights of a checkpoint for release: matrices in float16, everything else unchanged.
+
+    Args:
+        source: the checkpoint.
+        path: the safetensors file to write.
 
     Raises:
         FerError: see ``load_network``.
@@ -112,14 +119,14 @@ def write_safetensors(source: Path, path: Path) -> None:
 
 
 def load_network(path: Path, *, raw: bool = False) -> tuple[nn.Module, dict[str, Any]]:
-    """The trained network, in eval mode, and the settings it was trained with.
+    """Load the trained network, in eval mode, and the settings it was trained with.
 
     Args:
-        raw: whether to take the weights beside a moving average (see ``with_raw_weights``).
+        path: the checkpoint.
+        raw: whether to load the raw weights instead of their moving average (see ``with_raw_weights``).
 
     Raises:
-        FerError: see ``read``; or the checkpoint names a network that this version does not have, or
-            its weights do not fit that network.
+        FerError: see ``read``; or this version does not have the checkpoint's network, or the weights do not fit it.
     """
     content = read(path)
     if raw:
@@ -130,21 +137,21 @@ def load_network(path: Path, *, raw: bool = False) -> tuple[nn.Module, dict[str,
 
 
 def write(network: nn.Module, settings: dict[str, Any], path: Path) -> None:
-    """Write a network and ``settings``, plain values with its ``model``, as a checkpoint, whole or not at all."""
+    """Write a network and its ``settings`` (plain values, with ``model``) to a checkpoint, atomically."""
     weights = {_NETWORK_PREFIX + name: value for name, value in network.state_dict().items()}
-    # a file rather than its name, which torch would write into the archive
+    # pass a file object: torch would write a file name into the archive
     with files.replacing(path) as temporary, temporary.open("wb") as file:
         torch.save({"state_dict": weights, "hyper_parameters": settings}, file)
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What one or several checkpoints hold.
+    """The networks and settings of one or several checkpoints.
 
     Attributes:
-        paths: where they were read.
-        networks: in eval mode, one a path.
-        settings: what each was trained with.
+        paths: paths of the checkpoints.
+        networks: networks in eval mode, one per path.
+        settings: training settings, one per path.
     """
 
     paths: Sequence[Path]
@@ -155,14 +162,12 @@ class Trained:
         """The network, or the average of several.
 
         Raises:
-            FerError: one of them does not tell ``classes`` apart.
+            FerError: a network does not have ``classes`` classes.
         """
         for path, settings in zip(self.paths, self.settings, strict=True):
             found = settings["model"].get("num_classes", NUM_CLASSES)
             if found != classes:
-                raise FerError(
-                    f"{path} tells {found} classes apart, where {classes} are asked for (data=ferplus has 8)"
-                )
+                raise FerError(f"{path} has {found} classes, but the data need {classes} (data=ferplus has 8)")
         return self.networks[0] if len(self.networks) == 1 else AverageOverNetworks(self.networks).eval()
 
 
@@ -177,10 +182,10 @@ def load(paths: Sequence[Path], *, raw: bool = False) -> Trained:
 
 
 def load_weights(network: nn.Module, content: dict[str, Any], path: Path) -> None:
-    """Copy the weights of ``content``, which was read from ``path``, into ``network``.
+    """Load the weights in ``content``, which was read from ``path``, into ``network``.
 
     Raises:
-        FerError: they do not fit.
+        FerError: the weights do not fit the network.
     """
     weights = {
         name.removeprefix(_NETWORK_PREFIX): value
@@ -190,23 +195,23 @@ def load_weights(network: nn.Module, content: dict[str, Any], path: Path) -> Non
     try:
         network.load_state_dict(weights)
     except (RuntimeError, TypeError, AttributeError) as error:
-        raise FerError(f"{path}: the weights do not fit the network; it was trained as {_model_of(content)}") from error
+        raise FerError(f"{path}: the weights do not fit the network; they belong to {_model_of(content)}") from error
 
 
 def with_raw_weights(content: dict[str, Any], path: Path) -> dict[str, Any]:
-    """``content``, which was read from ``path``, with the weights as the optimizer left them.
+    """Replace the weights in ``content``, which was read from ``path``, by the optimizer's raw weights.
 
-    Lightning's moving average is what is validated and saved as ``state_dict``; the weights that it averages, from
-    which training goes on, are kept beside it. Without an average the two are the same.
+    Lightning validates a moving average of the weights and saves it as ``state_dict``; checkpoints also contain the
+    raw weights, from which training resumes. Without a moving average the two are the same.
 
     Raises:
-        FerError: only the average was kept.
+        FerError: the checkpoint contains only the average.
     """
     if _RAW_KEY in content:
         return content | {"state_dict": content[_RAW_KEY]}
     callbacks = content["hyper_parameters"].get("callbacks")
     if isinstance(callbacks, dict) and callbacks.get("weight_averaging") is not None:
-        raise FerError(f"{path} holds averaged weights only, without the raw ones")
+        raise FerError(f"{path} contains only averaged weights, not the raw ones")
     return content
 
 
@@ -215,15 +220,15 @@ def _model_of(content: dict[str, Any]) -> str:
 
 
 def _build(model: dict[str, Any], path: Path) -> nn.Module:
-    """Only classes that a packaged config of the model group names are ever called."""
+    """Build the network of a checkpoint; only classes named by a packaged model config are called."""
     arguments = dict(model)
     target = current_target(arguments.pop("_target_", None))
     if not isinstance(target, str) or target not in _packaged_targets():
-        raise FerError(f"{path} names the network {target!r}, which this version of fer_lightning does not have")
+        raise FerError(f"{path} uses the network {target!r}, which this version of fer_lightning does not have")
     try:
         return get_class(target)(**arguments)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise FerError(f"{path}: the network cannot be built as the checkpoint says: {error}") from error
+        raise FerError(f"{path}: the network cannot be built from its settings: {error}") from error
 
 
 def _packaged_targets() -> set[str]:

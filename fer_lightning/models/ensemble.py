@@ -1,4 +1,4 @@
-"""Averages of probabilities: over networks, and over views of a face."""
+"""Ensembles and test-time augmentation: averages of probabilities over networks or views of a face."""
 
 from collections.abc import Callable, Sequence
 from itertools import product
@@ -11,9 +11,9 @@ from fer_lightning.errors import FerError
 
 View = Callable[[Tensor], Tensor]
 
-_CROP = 44  # pixels; the network takes 40 to 48
+_CROP = 44  # side in pixels; the network accepts 40 to 48
 
-# what a list of views crosses: whether a face is mirrored, its shift in pixels (right, down), its scale
+# the values that a list of transforms combines: mirroring, shift in pixels (right, down), scale
 _FLIPS = (False, True)
 _SHIFTS = ((0, 0), (-2, 0), (2, 0), (0, -2), (0, 2))
 _ZOOMS = (1.0, 1.08)
@@ -29,19 +29,19 @@ def _crop(top: int, left: int, mirror: bool) -> View:
 
 
 def _ten_crops(size: int) -> list[View]:
-    """The four corners and the centre, each also mirrored (Krizhevsky and others, 2012)."""
+    """The crops at the four corners and the centre, each also mirrored (Krizhevsky et al., 2012)."""
     far, middle = size - _CROP, (size - _CROP) // 2
     places = ((0, 0), (0, far), (far, 0), (far, far), (middle, middle))
     return [_crop(top, left, mirror) for mirror in _FLIPS for top, left in places]
 
 
 def _whole(mirror: bool, shift: tuple[int, int], zoom: float) -> View:
-    """The whole face, moved and scaled in one interpolation; what comes into view repeats the border."""
+    """The whole face, shifted and scaled in one interpolation; areas outside the image repeat its border."""
 
     def view(images: Tensor) -> Tensor:
         if shift != (0, 0) or zoom != 1:
             height, width = images.shape[-2:]
-            # from output to input coordinates, in which a side is 2 units long
+            # a map from output to input coordinates, both in -1..1
             rows = [[1 / zoom, 0, -2 * shift[0] / width / zoom], [0, 1 / zoom, -2 * shift[1] / height / zoom]]
             theta = torch.tensor(rows, dtype=images.dtype, device=images.device).expand(len(images), 2, 3)
             grid = F.affine_grid(theta, list(images.shape), align_corners=False)
@@ -63,14 +63,14 @@ def _crossed(transforms: Sequence[str]) -> list[View]:
 
 
 def views_of(tta: str | Sequence[str]) -> Callable[[int], list[View]]:
-    """The views that ``tta=`` names, as a function of the side of the images in pixels.
+    """The views for test-time augmentation, as a function of the side of the images in pixels.
 
     Args:
-        tta: ``none``, ``flip``, ``ten_crop``, or a list of ``flip``, ``shift`` and ``zoom``, whose transforms are
-            crossed: [flip, shift, zoom] gives 2 x 5 x 2 views of a face.
+        tta: ``none``, ``flip``, ``ten_crop``, or a list of ``flip``, ``shift`` and ``zoom``, which are combined:
+            [flip, shift, zoom] gives 2 x 5 x 2 views of a face.
 
     Raises:
-        FerError: ``tta`` is none of these.
+        FerError: ``tta`` has another value.
     """
     if tta == "ten_crop":
         return _ten_crops
@@ -92,10 +92,10 @@ def _is_list_of_transforms(tta: object) -> bool:
 
 
 class AverageOverNetworks(nn.Module):
-    """Logs of the mean of several networks' probabilities, [B, classes], for the networks' input.
+    """Averages the probabilities of several networks and returns their logs, float32 [B, classes].
 
     Args:
-        networks: each gives logits [B, classes].
+        networks: networks with the same input and logits [B, classes].
     """
 
     def __init__(self, networks: Sequence[nn.Module]) -> None:
@@ -107,10 +107,10 @@ class AverageOverNetworks(nn.Module):
 
 
 class AverageOverViews(nn.Module):
-    """Logs of the mean of one network's probabilities over views of each face, [B, classes].
+    """Averages a network's probabilities over views of each face and returns their logs, float32 [B, classes].
 
     Args:
-        network: gives logits [B, classes].
+        network: a network with logits [B, classes].
         tta: see ``views_of``.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Scale, the 8-conv/3-dense network and a small one: plain modules, no Lightning."""
+"""The networks, as plain PyTorch modules: Scale, ExpressionCNN and the smaller PhoneCNN."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -10,24 +10,24 @@ from fer_lightning.constants import MAX_PIXEL, NUM_CLASSES
 
 
 class Scale(nn.Module):
-    """uint8 or float32 0..255 -> float32 0..1, so that training, prediction and export agree on it."""
+    """Scales uint8 or float32 pixels in 0..255 to float32 in 0..1, for training, prediction and export alike."""
 
     def forward(self, images: Tensor) -> Tensor:
         return images.float() / MAX_PIXEL
 
 
 class FaceNetwork(nn.Sequential):
-    """Layers that end in one dense layer, the head; what comes before it are the features."""
+    """A sequence of layers: the last, dense layer is the head, and the layers before it compute the features."""
 
     @property
     def num_features(self) -> int:
-        """Values that the head reads of each face."""
+        """Number of features per face, the input size of the head."""
         head = self[-1]
         assert isinstance(head, nn.Linear)
         return head.in_features
 
     def forward_features(self, images: Tensor) -> Tensor:
-        """float32 [B, 1, H, W] in 0..1 -> [B, num_features]."""
+        """Map float32 [B, 1, H, W] in 0..1 to float32 features [B, num_features]."""
         *layers, _ = self
         features = images
         for layer in layers:
@@ -35,31 +35,31 @@ class FaceNetwork(nn.Sequential):
         return features
 
     def forward_head(self, features: Tensor) -> Tensor:
-        """[B, num_features] -> logits [B, classes]."""
+        """Map float32 features [B, num_features] to float32 logits [B, classes]."""
         return self[-1](features)
 
 
 class ExpressionCNN(FaceNetwork):
     """The notebook's network: 48x48 grey faces, float32 [B, 1, 48, 48] in 0..1 -> logits [B, 7].
 
-    Four stacks of (3x3 convolution, ReLU, batch-norm) twice, max-pool 3x3 of stride 2 and dropout;
-    then dense layers with ReLU and dropout. Only the very first convolution is unpadded, so that
-    48 -> 46 -> 22 -> 10 -> 4 -> 1. With the defaults 5,098,951 trainable values and 3,840 batch-norm
-    statistics, Keras' initialisation and Keras' batch-norm constants.
+    Four stacks of twice (3x3 convolution, ReLU, batch-norm), then 3x3 max-pool of stride 2 and dropout; then dense
+    layers with ReLU and dropout. Only the very first convolution is unpadded: 48 -> 46 -> 22 -> 10 -> 4 -> 1. The
+    defaults have 5,098,951 trainable values and 3,840 batch-norm statistics, Keras' initialization and Keras'
+    batch-norm constants.
 
     Args:
         channels: channels of each stack.
         dense: sizes of the hidden dense layers.
-        dropout: probability, after each stack and each hidden dense layer.
-        dense_dropout: probability after the hidden dense layers, if it is not to be that of the stacks.
+        dropout: dropout probability after each stack and each hidden dense layer.
+        dense_dropout: dropout probability after the hidden dense layers; None uses ``dropout``.
         bn_momentum: weight of the newest batch in the running statistics (1 - Keras' momentum).
-        bn_eps: added to the variance.
+        bn_eps: value added to the variance.
         initialisation: ``keras`` (Glorot-uniform weights, zero biases) or ``torch`` (both uniform, up to
-            1 / sqrt(inputs)); with SGD the smaller weights of ``torch`` start to learn at once.
-        num_classes: logits.
+            1 / sqrt(inputs)); with SGD, the smaller weights of ``torch`` start learning immediately.
+        num_classes: number of logits.
 
     Raises:
-        ValueError: ``initialisation`` is neither.
+        ValueError: ``initialisation`` has another value.
     """
 
     def __init__(
@@ -96,23 +96,22 @@ class ExpressionCNN(FaceNetwork):
 
 
 class PhoneCNN(FaceNetwork):
-    """A fifth of the work and a tenth of the size: float32 [B, 1, 48, 48] in 0..1 -> logits [B, 7].
+    """A network with a fifth of the MACs and a tenth of the size: float32 [B, 1, 48, 48] in 0..1 -> logits [B, 7].
 
-    The same eight convolutions, all padded, in four stacks with 2x2 max-pooling between them, then the
-    mean over the last 6x6 pixels and one dense layer. Batch-norm comes before ReLU, so that it folds
-    into the convolutions and nothing of it is left in an export. With the defaults 474,855 trainable
-    values and 57.7 million multiply-adds.
+    Eight convolutions, all padded, in four stacks with 2x2 max-pooling between them, then the mean over the last 6x6
+    pixels and one dense layer. Batch-norm comes before ReLU and is folded completely into the convolutions on export.
+    The defaults have 474,855 trainable values and 57.7 million MACs.
 
     Args:
         channels: channels of each stack.
-        dropout: probability, before the dense layer.
+        dropout: dropout probability before the dense layer.
         bn_momentum: weight of the newest batch in the running statistics.
-        bn_eps: added to the variance.
+        bn_eps: value added to the variance.
         initialisation: as for ``ExpressionCNN``.
-        num_classes: logits.
+        num_classes: number of logits.
 
     Raises:
-        ValueError: ``initialisation`` is neither.
+        ValueError: ``initialisation`` has another value.
     """
 
     def __init__(
@@ -142,8 +141,8 @@ class PhoneCNN(FaceNetwork):
 
 def _initialise(network: nn.Module, like: str) -> None:
     if like not in ("keras", "torch"):
-        raise ValueError(f"initialisation={like} is neither keras nor torch")
-    if like == "keras":  # torch has done its own
+        raise ValueError(f"initialisation must be keras or torch, got {like!r}")
+    if like == "keras":  # torch's modules have already initialized themselves
         network.apply(_initialise_like_keras)
 
 

@@ -1,1 +1,1 @@
-"""The phases of a run, from a configuration to scored weights."""
+"""Training runs: the phases, from a configuration to scored weights."""

@@ -1,4 +1,4 @@
-"""Checkpoints written so that a run can always go on: aside, then renamed, with the one before kept."""
+"""Crash-safe checkpoints: written to a temporary file, then renamed, with the previous checkpoint kept."""
 
 import logging
 import os
@@ -14,25 +14,26 @@ from fer_lightning.utils import files
 
 log = logging.getLogger(__name__)
 
-RESUMED = "last.ckpt"  # what an interrupted phase goes on from, so that its predecessor is kept
+RESUMED = "last.ckpt"  # an interrupted phase resumes from this file, so its predecessor is kept as well
 _PREDECESSOR = "before_last.ckpt"
 
 
 class KeepingCheckpointIO(TorchCheckpointIO):
-    """Lightning's, but safe against a machine that goes down, and for runs whose directory is moved.
+    """Checkpoint files that survive a crash of the machine and a move of the run directory.
 
-    A checkpoint is on the disk before it is renamed, and what ``last.ckpt`` was is kept.
+    A checkpoint is flushed to disk before it is renamed, and the previous ``last.ckpt`` is kept.
     """
 
     def load_checkpoint(self, path: str | os.PathLike[str], *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """What was saved, with the other checkpoints of the phase where this one is now.
+        """Load a checkpoint and update the checkpoint paths in it to its current folder.
 
-        Else ``ModelCheckpoint`` forgets the best score of a run that was moved, and may delete what lies where it was.
+        Without this, ``ModelCheckpoint`` forgets the best score of a run that was moved and may delete files in the
+        old location.
         """
         content = super().load_checkpoint(Path(path), *args, **kwargs)
         folder = Path(path).resolve().parent  # as ModelCheckpoint has it
         for name, state in content["callbacks"].items():
-            # not one that users added with a folder of its own
+            # a ModelCheckpoint that the user added may write to another folder; leave that path alone
             if name.startswith("ModelCheckpoint") and Path(state["dirpath"]).parts[-2:] == folder.parts[-2:]:
                 state["dirpath"] = str(folder)
                 for key in ("best_model_path", "kth_best_model_path", "last_model_path"):
@@ -49,7 +50,7 @@ class KeepingCheckpointIO(TorchCheckpointIO):
                 try:
                     torch.save(checkpoint, file)
                 except RuntimeError as error:
-                    # when a write fails torch still ends its archive, and complains of that instead
+                    # after a failed write, torch still tries to close the archive and reports only that error
                     raise error.__context__ if isinstance(error.__context__, OSError) else error from None
             if target.name == RESUMED and target.is_file():
                 target.replace(target.with_name(_PREDECESSOR))
@@ -60,9 +61,9 @@ def _moved(path: str, folder: Path) -> str:
 
 
 def newest(folder: Path) -> tuple[Path, dict[str, Any]] | None:
-    """The last checkpoint in ``folder`` that can be read, and its content; None where there is none.
+    """The newest readable checkpoint in ``folder`` and its content; None if there is none.
 
-    A damaged one is named in a warning, and the one before is taken.
+    If the last checkpoint is damaged, a warning names it and the previous one is used.
     """
     for name in (RESUMED, _PREDECESSOR):
         path = folder / name
@@ -71,5 +72,5 @@ def newest(folder: Path) -> tuple[Path, dict[str, Any]] | None:
         try:
             return path, checkpoint.read(path)
         except FerError as error:
-            log.warning("%s; going on from what was saved before it", error)
+            log.warning("%s; resuming from the previous checkpoint", error)
     return None

@@ -1,4 +1,4 @@
-"""ExpressionClassifier: the loss, the metrics, the optimizer and the schedule around a network."""
+"""ExpressionClassifier: loss, metrics, optimizer and learning-rate schedule around a network."""
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -28,27 +28,27 @@ class ExpressionClassifier(L.LightningModule):
     """Classifies grey faces into expressions.
 
     Args:
-        network: float32 [B, 1, 48, 48] in 0..1 -> logits [B, classes], seven but with FER+; training needs one of
-            ``models.networks`` (``forward_features``, ``forward_head``).
+        network: float32 [B, 1, 48, 48] in 0..1 -> logits [B, classes], seven classes unless FER+ is used; training
+            needs a network from ``models.networks`` (``forward_features``, ``forward_head``).
         optimizer: makes the optimizer from groups of parameters.
-        scheduler: makes the schedule from the optimizer, stepped each epoch, on val_loss where it asks
-            for a metric; stepped each batch if it takes ``total_steps``. None keeps the learning rate.
+        scheduler: makes the schedule from the optimizer. It is stepped each epoch, with val_loss if it needs a
+            metric, or each batch if it takes ``total_steps``. None keeps the learning rate constant.
         no_decay_on_norm_and_bias: whether biases and batch-norm are left out of weight decay.
-        label_smoothing: share of the target spread over all classes, 0..1, in training.
-        class_weights: float32 [classes], weights of the classes in the loss; None weighs them alike.
-        compile: torch.compile's mode for the training steps; None does not compile.
-        vote_weight: of FER+'s votes in the loss, where batches hold them. They are learnt by a dense layer of
-            their own on what the network's last one reads, which training alone has.
-        distillation: a teacher whose answers are learnt beside the labels.
-        sam: when steps are sharpness-aware; None for never.
-        class_names: of the logits, in their order.
-        settings: plain values (no objects) to keep in checkpoints as ``hyper_parameters``, so that
-            these load with ``weights_only=True``.
+        label_smoothing: share of the target spread over all classes during training, 0..1.
+        class_weights: float32 [classes], class weights in the loss; None weights all classes equally.
+        compile: mode of torch.compile for the training steps; None does not compile.
+        vote_weight: weight of the FER+ votes in the loss, for batches that have them. A separate dense layer on the
+            features learns them; it exists only in training.
+        distillation: a teacher whose outputs are learnt in addition to the labels.
+        sam: which steps are sharpness-aware; None for no step.
+        class_names: names of the logits, in order.
+        settings: plain values (no objects) that checkpoints keep as ``hyper_parameters``, which lets them load with
+            ``weights_only=True``.
 
     Raises:
-        FerError: torch has no such mode to compile in.
+        FerError: torch.compile has no such mode.
 
-    ``lr_factor`` multiplies the optimizer's learning rates; a phase sets it before its fit.
+    ``lr_factor`` multiplies the optimizer's learning rates; each phase sets it before its fit.
     """
 
     class_weights: Tensor | None
@@ -72,15 +72,15 @@ class ExpressionClassifier(L.LightningModule):
         super().__init__()
         self.save_hyperparameters(dict(settings or {}))
         self.scale = Scale()
-        # twice as fast as the default layout on CPUs and on GPUs with tensor cores
+        # channels_last is twice as fast as the default layout on CPUs and on GPUs with tensor cores
         self.network = network.to(memory_format=torch.channels_last)
         self._run = self._features_and_logits
         if compile is not None:
-            # the last batch of an epoch may be smaller: two sizes are faster than one for any
+            # the last batch of an epoch may be smaller; compiling for two sizes is faster than one dynamic size
             try:
                 self._run = torch.compile(self._features_and_logits, mode=compile, dynamic=False)
             except RuntimeError as error:
-                raise FerError(f"compile={compile} is no mode of torch.compile: {error}") from error
+                raise FerError(f"compile must be a mode of torch.compile, got {compile!r}: {error}") from error
         self.vote_weight = vote_weight
         self.vote_head = None
         if vote_weight:
@@ -88,14 +88,14 @@ class ExpressionClassifier(L.LightningModule):
             self.vote_head = nn.Linear(network.num_features, len(EXPRESSIONS))
         self.lr_factor = 1.0
         self._sam = sam
-        self._repeats_batch = False  # in the second pass of a sharpness-aware step, which is not logged
+        self._repeats_batch = False  # True in the second pass of a sharpness-aware step, which is not logged
         self._validated = False  # since the last epoch's end
         self._make_optimizer = optimizer
         self._make_scheduler = scheduler
         self._no_decay_on_norm_and_bias = no_decay_on_norm_and_bias
         self._label_smoothing = label_smoothing
         self.register_buffer("class_weights", class_weights, persistent=False)
-        self._distillation = distillation  # no nn.Module, so that its teacher is neither trained nor saved
+        self._distillation = distillation  # not an nn.Module: the teacher must not be trained or saved
         self.class_names = class_names
         classes = len(class_names)
         accuracy = MulticlassAccuracy(classes, average="micro")
@@ -107,18 +107,18 @@ class ExpressionClassifier(L.LightningModule):
                     MulticlassAccuracy(classes, average=None), labels=list(class_names), prefix="recall_"
                 ),
             },
-            compute_groups=False,  # torchmetrics 1.9 shares states by updating one of a group, which a wrapper misses
+            compute_groups=False,  # torchmetrics 1.9 updates one metric of a group, and wrappers miss the shared state
         )
         self.train_accuracy = accuracy.clone()
         self.val_scores = scores.clone(prefix="val_")
         self.val_loss = MeanMetric()
 
     def forward(self, images: Tensor) -> Tensor:
-        """uint8 [B, 1, 48, 48], or float32 of the same range -> float32 logits [B, classes]."""
+        """Map uint8 [B, 1, 48, 48], or float32 in the same range, to float32 logits [B, classes]."""
         return self.network(self._inputs(images)).float()
 
     def _inputs(self, images: Tensor) -> Tensor:
-        # one channel has the same strides in both layouts, so the first activation has to be told
+        # one channel has the same strides in both layouts, so the layout has to be set explicitly
         return self.scale(images).contiguous(memory_format=torch.channels_last)
 
     def on_fit_start(self) -> None:
@@ -131,7 +131,7 @@ class ExpressionClassifier(L.LightningModule):
             return loss
         labels = batch.labels
         self.train_accuracy(logits, labels.argmax(dim=1) if labels.ndim == 2 else labels)
-        count = len(labels)  # which Lightning cannot read off a batch without votes
+        count = len(labels)  # Lightning cannot infer it from a batch without votes
         self.log("train_loss", loss, on_step=False, on_epoch=True, prog_bar=True, sync_dist=True, batch_size=count)
         self.log("train_accuracy", self.train_accuracy, on_step=False, on_epoch=True, prog_bar=True, batch_size=count)
         return loss
@@ -171,7 +171,7 @@ class ExpressionClassifier(L.LightningModule):
         return loss, logits
 
     def _features_and_logits(self, inputs: Tensor) -> tuple[Tensor | None, Tensor]:
-        """What the network's head reads, [B, features], if votes are learnt from it; float32 logits, [B, classes]."""
+        """The features [B, features], None unless votes are learnt from them, and float32 logits [B, classes]."""
         if self.vote_head is None:
             return None, self.network(inputs).float()
         assert isinstance(self.network, FaceNetwork)
@@ -182,7 +182,7 @@ class ExpressionClassifier(L.LightningModule):
         logits = self(batch.images)
         self.val_scores.update(logits, batch.labels)
         loss = F.cross_entropy(logits, batch.labels)
-        self.val_loss.update(loss, weight=len(batch.labels))  # processes may hold unequal shares
+        self.val_loss.update(loss, weight=len(batch.labels))  # processes may have different numbers of rows
         self.log("val_loss", self.val_loss, prog_bar=True, batch_size=len(batch.labels))
 
     def on_validation_epoch_end(self) -> None:
@@ -192,19 +192,19 @@ class ExpressionClassifier(L.LightningModule):
         self._validated = True
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """float32 logits [B, classes]."""
+        """The float32 logits [B, classes] of a batch."""
         return self(batch.images)
 
     def on_train_epoch_end(self) -> None:
-        # before the checkpoint is written: Lightning would step the plateau schedule after it, and a
-        # resumed run would miss that step
+        # Lightning would step the plateau schedule after writing the checkpoint, and a resumed run would
+        # miss that step
         for config in self.trainer.lr_scheduler_configs:
             if config.reduce_on_plateau and self._validated:
                 config.scheduler.step(self.trainer.callback_metrics["val_loss"])  # type: ignore[arg-type]
         self._validated = False
 
     def lr_scheduler_step(self, scheduler: LRScheduler, metric: Any | None) -> None:
-        if metric is None:  # a plateau schedule has had its step in on_train_epoch_end
+        if metric is None:  # plateau schedules are stepped in on_train_epoch_end
             scheduler.step()
 
     def configure_optimizers(self) -> OptimizerLRScheduler:

@@ -1,4 +1,4 @@
-"""The end of a run in its loggers: the final scores, and the figures where a logger takes pictures."""
+"""Log the final scores and figures of a run to the loggers that accept images."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -10,7 +10,7 @@ from PIL import Image
 
 
 def log_conclusion(loggers: Iterable[Logger], scores: Mapping[str, Any], figures: Iterable[Path]) -> None:
-    """Give the final scores (``metrics.score``) and the figures, PNG files, to those loggers that take pictures."""
+    """Log the final scores (``metrics.score``) and the figures (PNG files) to the loggers that accept images."""
     numbers = {f"final_{name}": float(value) for name, value in scores.items() if isinstance(value, int | float)}
     paths = sorted(figures)
     for logger in loggers:
@@ -22,7 +22,7 @@ def log_conclusion(loggers: Iterable[Logger], scores: Mapping[str, Any], figures
             for path in paths:
                 logger.log_image(path.stem, [str(path)])
         elif isinstance(logger, MLFlowLogger):
-            assert logger.run_id is not None  # asking for it makes the run
+            assert logger.run_id is not None  # reading the property creates the run
             for path in paths:
                 logger.experiment.log_artifact(logger.run_id, str(path), "figures")
         else:

@@ -1,4 +1,4 @@
-"""The kind of data that a checkpoint was trained on: Kaggle's file, with FER+'s labels, or folders of pictures."""
+"""The kind of data a checkpoint was trained on: the Kaggle file, FER+ labels, or folders of images."""
 
 import logging
 from collections.abc import Mapping
@@ -13,12 +13,13 @@ log = logging.getLogger(__name__)
 
 
 def adopt(cfg: DictConfig, trained: Mapping[str, Any]) -> None:
-    """Replace ``cfg.data`` by the packaged config of the data that a checkpoint was trained on.
+    """Replace ``cfg.data`` by the packaged config for the data that a checkpoint was trained on.
 
-    Values that both have are kept, so those of the command line are. Drawn faces are not adopted: they have no
-    ``dir``, and would be taken for the data that the command line names.
+    Values for keys that both configs have are kept, including those from the command line. Synthetic faces are not
+    adopted: they have no ``dir`` and would silently replace the data named on the command line.
 
     Args:
+        cfg: the config to change.
         trained: the checkpoint's data settings.
     """
     target = current_target(trained.get("_target_"))
@@ -27,10 +28,10 @@ def adopt(cfg: DictConfig, trained: Mapping[str, Any]) -> None:
     for file in sorted((resources.files("fer_lightning.conf") / "data").iterdir(), key=lambda each: each.name):
         packaged = OmegaConf.create(file.read_text())
         assert isinstance(packaged, DictConfig)
-        keys = list(packaged.keys())  # unlike "in", with those whose value is ???
+        keys = list(packaged.keys())  # unlike "in", this includes keys whose value is ???
         if packaged._target_ == target and "dir" in keys:
             kept = {key: cfg.data[key] for key in cfg.data if key in keys and key != "_target_"}
             cfg.data = OmegaConf.merge(packaged, kept)
             name = file.name.removesuffix(".yaml")
-            log.info("data=%s, as the checkpoint was trained; choose otherwise with data=", name)
+            log.info("using data=%s, which the checkpoint was trained on; override it with data=", name)
             return

@@ -1,4 +1,4 @@
-"""Learning from a trained network's answers (Hinton and others, 2015), made batch by batch."""
+"""Knowledge distillation (Hinton et al., 2015); the teacher runs on every training batch."""
 
 from dataclasses import dataclass
 
@@ -9,12 +9,12 @@ from torch.nn import functional as F
 
 @dataclass
 class Distillation:
-    """What a teacher adds to the loss.
+    """The distillation term of the loss.
 
     Attributes:
         teacher: float32 [B, 1, H, W] in 0..1 -> logits [B, classes], in eval mode.
-        weight: of the teacher's answers against the labels, 0..1.
-        temperature: both networks' logits are divided by it, above 0.
+        weight: weight of the teacher's outputs relative to the labels, 0..1.
+        temperature: divisor of both networks' logits, above 0.
 
     Raises:
         ValueError: weight or temperature is out of range.
@@ -26,17 +26,17 @@ class Distillation:
 
     def __post_init__(self) -> None:
         if not isinstance(self.weight, int | float) or not 0 <= self.weight <= 1:
-            raise ValueError(f"weight={self.weight} is no number from 0 to 1")
+            raise ValueError(f"weight must be a number from 0 to 1, got {self.weight!r}")
         if not isinstance(self.temperature, int | float) or not self.temperature > 0:
-            raise ValueError(f"temperature={self.temperature} is no number above 0")
+            raise ValueError(f"temperature must be a number above 0, got {self.temperature!r}")
 
     def mixed(self, loss: Tensor, logits: Tensor, inputs: Tensor) -> Tensor:
-        """``loss`` and the divergence from the teacher's answers to the same, augmented inputs.
+        """The weighted sum of ``loss`` and the divergence from the teacher's outputs for the same augmented inputs.
 
         Args:
-            loss: the mean over the batch of what the labels say.
+            loss: the loss against the labels, averaged over the batch.
             logits: float32 [B, classes], the student's.
-            inputs: float32 [B, 1, H, W] in 0..1, of both networks.
+            inputs: float32 [B, 1, H, W] in 0..1, the input of both networks.
         """
         with torch.no_grad():
             answers = self.teacher(inputs).float()
@@ -46,5 +46,5 @@ class Distillation:
             reduction="batchmean",
             log_target=True,
         )
-        # softer answers give smaller gradients, by the temperature squared
+        # the gradients shrink by the temperature squared
         return (1 - self.weight) * loss + self.weight * self.temperature**2 * divergence

@@ -1,4 +1,4 @@
-"""Several networks of one recipe, trained one after another, and their average."""
+"""Train several networks from one configuration, one after another, and score their average."""
 
 import copy
 import json
@@ -23,17 +23,17 @@ log = logging.getLogger(__name__)
 
 
 def train_ensemble(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
-    """Train ``cfg.ensemble_size`` networks from as many seeds, each in a folder of its own, and score their average.
+    """Train ``cfg.ensemble_size`` networks with different seeds, each in its folder, and score their average.
 
-    A member that is done is not trained again; one that was interrupted goes on.
+    Finished members are not trained again; an interrupted member is resumed.
 
     Returns:
-        The content of metrics.json: ``members``, the list of their accuracies, their mean and
-        standard deviation, and the average's scores (``metrics.score``).
+        The scores of the average (``metrics.score``). metrics.json also has ``members``, the list of the members'
+        accuracies, with their mean and standard deviation. Empty in all processes but the first.
 
     Raises:
         FerError: see ``train``.
-        KeyboardInterrupt: on Ctrl-C, with a text that says how to go on.
+        KeyboardInterrupt: on Ctrl-C, with the command that resumes the run.
     """
     folders = [run_dir / "members" / str(index + 1) for index in range(cfg.ensemble_size)]
     for index, folder in enumerate(folders):
@@ -46,7 +46,7 @@ def train_ensemble(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
                 train(member, folder)
             except KeyboardInterrupt as interrupt:
                 raise type(interrupt)(
-                    f"stopped in member {index + 1}; go on with: {shell_words.resume(run_dir)}"
+                    f"stopped in member {index + 1}; resume with: {shell_words.resume(run_dir)}"
                 ) from None
     if not is_first():
         return {}
@@ -66,7 +66,7 @@ def train_ensemble(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
     plots.confusion(scores, evaluator.title, run_dir / "figures" / "confusion.png")
     tables.print_scores(scores, f"{evaluator.title}, average of {cfg.ensemble_size}")
     log.info(
-        "each alone: %s; mean %.2f %%, standard deviation %.2f",
+        "accuracy of the members: %s; mean %.2f %%, standard deviation %.2f",
         ", ".join(f"{a:.2%}" for a in accuracies),
         100 * mean,
         100 * spread,

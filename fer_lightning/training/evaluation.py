@@ -28,10 +28,18 @@ log = logging.getLogger(__name__)
 
 
 def evaluate(cfg: DictConfig, trained: checkpoint.Trained, out: Path) -> dict[str, Any]:
-    """Score ``trained``, of ``cfg.ckpt``, on ``cfg.subset``; write a report, metrics.json and figures into ``out``.
+    """Score ``trained`` on ``cfg.subset`` and write a report, metrics.json and figures to ``out``.
+
+    Args:
+        cfg: the config of the command ``evaluate``.
+        trained: the networks loaded from ``cfg.ckpt``.
+        out: the output folder.
+
+    Returns:
+        The scores (``metrics.score``).
 
     Raises:
-        FerError: what the user can mend.
+        FerError: the data, the checkpoint or the config cannot be used.
     """
     datamodule: FaceDataModule = instantiate(cfg.data)
     network = trained.network(len(datamodule.class_names))
@@ -42,7 +50,7 @@ def evaluate(cfg: DictConfig, trained: checkpoint.Trained, out: Path) -> dict[st
     evaluator = Evaluator(datamodule, cfg.subset, cfg.accelerator)
     logits = evaluator.predict(ExpressionClassifier(network, class_names=datamodule.class_names))
     if not logits.isfinite().all():
-        raise FerError("the network's answers are not finite numbers: its weights are damaged, or training diverged")
+        raise FerError("the network's outputs are not finite: its weights are damaged or training diverged")
     scores = metrics.score(logits, evaluator.labels, evaluator.fresh, datamodule.class_names)
     files.write_json(
         out / "metrics.json",

@@ -1,4 +1,4 @@
-"""Scores networks on one split: the one way that every accuracy of this project is computed."""
+"""The Evaluator scores networks on one split; every accuracy of this project comes from it."""
 
 from functools import cached_property
 from typing import Any
@@ -14,17 +14,18 @@ from fer_lightning.data.sources import Subset
 from fer_lightning.training import data_kind, metrics
 from fer_lightning.training.classifier import ExpressionClassifier
 
-# what decides which rows are in which split, so a checkpoint is by default scored on its own; the last
-# four say which faces are drawn for data=sample
+# the keys that determine the splits; by default a checkpoint is scored on the splits it was trained with.
+# The last four determine the synthetic faces of data=sample
 SPLIT_KEYS = ("split", "split_seed", "val_fraction", "drop_leaks", "train", "val", "test", "seed")
 
 
 class Evaluator:
-    """Scores networks on one split, in float32, so that a figure does not hang on the processor.
+    """Scores networks on one split, in float32, which makes the scores independent of the processor.
 
     Args:
-        datamodule: after ``setup``.
-        accelerator: Lightning's name of one.
+        datamodule: the data module, after ``setup``.
+        subset: the split to score.
+        accelerator: a Lightning accelerator name.
         progress: whether to show a progress bar.
 
     Raises:
@@ -51,11 +52,11 @@ class Evaluator:
         return f"{self.subset} split of {self.datamodule.faces.name}"
 
     def predict(self, module: ExpressionClassifier) -> Tensor:
-        """float32 logits [N, classes] of the split's rows."""
+        """The float32 logits [N, classes] of the split's rows."""
         trainer = L.Trainer(
             accelerator=self._accelerator,
             devices=1,
-            plugins=[LightningEnvironment()],  # one process, also where SLURM or torchrun started several
+            plugins=[LightningEnvironment()],  # one process, even if SLURM or torchrun started several
             logger=False,
             enable_checkpointing=False,
             enable_progress_bar=self._progress,
@@ -69,7 +70,7 @@ class Evaluator:
 
 
 def adopt_split(cfg: DictConfig, settings: dict[str, Any], overrides: list[str]) -> None:
-    """Take the kind of data and the split that the checkpoint was trained with, unless the command line names them."""
+    """Use the kind of data and the splits that the checkpoint was trained with, unless the command line sets them."""
     given = {word.partition("=")[0].lstrip("+~") for word in overrides}
     trained = settings.get("data")
     if not isinstance(trained, dict):

@@ -1,4 +1,4 @@
-"""The scores of a set of predictions: one definition for training, evaluation and export."""
+"""Scores of a set of predictions, defined once for training, evaluation and export."""
 
 import math
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ from fer_lightning.training.signals import raising_keyboard_interrupt
 
 
 def predict_logits(module: L.LightningModule, loader: DataLoader[Any], trainer: L.Trainer) -> Tensor:
-    """float32 logits [N, classes] on the CPU, in the loader's order."""
+    """The float32 logits [N, classes] on the CPU, in the loader's order."""
     with raising_keyboard_interrupt(trainer):
         batches = trainer.predict(module, loader)
     assert batches is not None  # return_predictions is on
@@ -32,19 +32,19 @@ def predict_logits(module: L.LightningModule, loader: DataLoader[Any], trainer: 
 
 
 def score(logits: Tensor, labels: np.ndarray, fresh: np.ndarray, class_names: Sequence[str] = LABELS) -> dict[str, Any]:
-    """Plain numbers, ready for JSON.
+    """Compute scores as plain numbers that can be written as JSON.
 
     Args:
         logits: float32 [N, classes].
-        labels: uint8 [N], the right classes.
-        fresh: bool [N], rows whose pixels do not occur in training.
-        class_names: of the logits, in their order.
+        labels: uint8 [N], the true classes.
+        fresh: bool [N], True for leak-free rows (their pixels do not occur in training).
+        class_names: names of the logits, in order.
 
     Returns:
-        n, n_fresh, loss, accuracy, standard_error (of the accuracy, from n alone), accuracy_fresh (None
-        where no row is fresh), macro_f1, calibration_error (the expected one, over 15 bins of confidence),
-        per_class (label -> precision, recall, f1, n) and confusion (rows are the right class, columns the
-        predicted one, counts). Averages over classes leave classes out that occur on neither side.
+        n, n_fresh, loss, accuracy, standard_error (of the accuracy, from n alone), accuracy_fresh (None if no row
+        is leak-free), macro_f1, calibration_error (expected calibration error over 15 confidence bins), per_class
+        (label -> precision, recall, f1, n) and confusion (counts; rows are true classes, columns predicted
+        classes). Averages over classes exclude classes that are neither true nor predicted anywhere.
     """
     target = torch.from_numpy(labels.astype(np.int64))
     fresh_rows = torch.from_numpy(fresh)

@@ -24,10 +24,13 @@ ROWS_FILE = "hard_examples.csv"
 
 
 def mined_rows(cfg: DictConfig, module: ExpressionClassifier, datamodule: FaceDataModule, folder: Path) -> np.ndarray:
-    """The rows of ``mine``, mined once: a phase that goes on reads them from ``ROWS_FILE`` in its ``folder``.
+    """The rows that ``mine`` finds; a resumed phase reads them from ``ROWS_FILE`` in its ``folder``.
+
+    Returns:
+        int64 row numbers, sorted.
 
     Raises:
-        FerError: that file is damaged.
+        FerError: ``ROWS_FILE`` is damaged.
     """
     path = folder / ROWS_FILE
     if path.is_file():
@@ -41,7 +44,7 @@ def mined_rows(cfg: DictConfig, module: ExpressionClassifier, datamodule: FaceDa
         profiler=None,
         fast_dev_run=False,
         limit_train_batches=int(cfg.trainer.fast_dev_run) or cfg.trainer.limit_train_batches,
-        use_distributed_sampler=False,  # the rows are shared out here
+        use_distributed_sampler=False,  # ``mine`` distributes the rows
     )
     candidates = candidate_rows(trainer, datamodule)
     rows = mine(trainer, module, datamodule, candidates)
@@ -52,9 +55,9 @@ def mined_rows(cfg: DictConfig, module: ExpressionClassifier, datamodule: FaceDa
 
 
 def candidate_rows(trainer: L.Trainer, datamodule: FaceDataModule) -> np.ndarray:
-    """The training rows to mine, int64: all, or with trainer.limit_train_batches as many as an epoch trains on.
+    """The training rows to mine, int64: all, or with trainer.limit_train_batches as many as one epoch trains on.
 
-    They are evenly spread over the training split, which may be sorted by class.
+    The rows are spread evenly over the training split, because it may be sorted by class.
     """
     rows, limit = datamodule.rows("train"), trainer.limit_train_batches
     if isinstance(limit, float):
@@ -65,9 +68,15 @@ def candidate_rows(trainer: L.Trainer, datamodule: FaceDataModule) -> np.ndarray
 
 
 def mine(trainer: L.Trainer, module: ExpressionClassifier, datamodule: FaceDataModule, rows: np.ndarray) -> np.ndarray:
-    """Those of ``rows`` whose faces ``module`` gets wrong, unaugmented and in eval mode; int64, sorted.
+    """Find the rows that ``module`` misclassifies without augmentation, in eval mode.
 
-    Each process of a distributed run looks at its share; all get the same answer.
+    Each process of a distributed run predicts its share; all processes return the same rows.
+
+    Args:
+        rows: int64, the candidates.
+
+    Returns:
+        int64, a sorted subset of ``rows``.
     """
     share = np.arange(len(rows))[trainer.global_rank :: trainer.world_size]
     wrong = torch.zeros(len(rows))

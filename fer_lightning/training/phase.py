@@ -1,4 +1,4 @@
-"""The values that describe a phase: what it is asked to do, what became of it, and where it keeps its files."""
+"""The settings, the result and the file locations of a phase."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,15 +14,15 @@ Weights = Literal["best", "last"]
 
 @dataclass(frozen=True)
 class Phase:
-    """One entry of the ``phases`` config group, under its name.
+    """The settings of one phase, an entry of the ``phases`` config group.
 
     Attributes:
         source: ``all`` training examples, or the ``hard`` ones, mined before the phase's fit.
         augment: whether the augment group is applied.
-        epochs: at most so many; trainer.max_epochs caps it.
-        lr_factor: multiplies the optimizer's learning rate.
-        patience: epochs without a better val_accuracy before the phase ends.
-        carry: the weights that the next phase starts from, the ``best`` by val_accuracy or the ``last``.
+        epochs: maximum number of epochs; trainer.max_epochs also limits it.
+        lr_factor: factor for the optimizer's learning rate.
+        patience: number of epochs without a better val_accuracy after which the phase ends.
+        carry: the weights that the next phase starts from: the ``best`` by val_accuracy, or the ``last``.
         holdout: fraction of the hard examples to validate on; 0 validates on the val split.
     """
 
@@ -35,21 +35,23 @@ class Phase:
     holdout: float = 0.0
 
     def in_words(self) -> str:
-        """What the phase will do, for the log."""
+        """One line for the log that describes the phase."""
         examples = f"{self.source} examples{', augmented' if self.augment else ''}"
         return f"{examples}, at most {self.epochs} epochs, patience {self.patience}, learning rate x {self.lr_factor:g}"
 
 
 @dataclass
 class PhaseResult:
-    """What became of a phase: a line of the table, and of metrics.json.
+    """The result of a phase: one row of the table and one entry of metrics.json.
 
     Attributes:
-        examples: rows trained on; 0 if the phase was skipped.
-        epochs: epochs trained.
-        history: one entry an epoch (see callbacks/history.py).
-        best_val_accuracy: of its best epoch, on what the phase validated on.
-        scores: of the weights that the next phase starts from, on the val split (``metrics.score``).
+        name: the phase's name.
+        phase: its settings.
+        examples: number of rows trained on; 0 if the phase was skipped.
+        epochs: number of epochs trained.
+        history: one entry per epoch (see callbacks/history.py).
+        best_val_accuracy: accuracy of the best epoch, on the rows the phase validated on.
+        scores: scores on the val split of the weights that the next phase starts from (``metrics.score``).
     """
 
     name: str
@@ -66,10 +68,10 @@ class PhaseResult:
 
 
 def parse_phases(config: DictConfig) -> dict[str, Phase]:
-    """The ``phases`` group in the order in which they run; its values have been checked (``config_rules``).
+    """Parse the ``phases`` group, in running order; ``config_rules`` has already checked its values.
 
     Raises:
-        FerError: there is none.
+        FerError: the group is empty.
     """
     phases = {str(name): Phase(**value) for name, value in plain(config).items() if value is not None}
     if not phases:
@@ -78,16 +80,16 @@ def parse_phases(config: DictConfig) -> dict[str, Phase]:
 
 
 def phase_folder(run_dir: Path, index: int, name: str) -> Path:
-    """Where the ``index``-th phase (from 0) keeps its checkpoints and logs."""
+    """The folder of the checkpoints and logs of the ``index``-th phase, counted from 0."""
     return run_dir / "phases" / f"{index + 1}-{name}"
 
 
 def checkpoint_path(folder: Path, weights: Weights) -> Path:
-    """Where a phase, or a whole run, keeps its best or its last weights, below its ``folder``."""
+    """The path of the best or last weights of a phase or a whole run, below its ``folder``."""
     return folder / "checkpoints" / f"{weights}.ckpt"
 
 
 def carried_checkpoint(folder: Path, phase: Phase) -> Path | None:
-    """The weights that the next phase starts from: the last if there is no best, None if there are none."""
+    """The checkpoint that the next phase starts from: the last if there is no best, None if there is neither."""
     paths = (checkpoint_path(folder, phase.carry), checkpoint_path(folder, "last"))
     return next((path for path in paths if path.is_file()), None)

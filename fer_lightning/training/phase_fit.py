@@ -1,4 +1,4 @@
-"""One phase: its data and callbacks are prepared, then a fresh Trainer fits it."""
+"""Fit one phase: prepare its data and callbacks, then run a fresh Trainer."""
 
 import logging
 from pathlib import Path
@@ -36,13 +36,13 @@ def fit_phase(
     datamodule: FaceDataModule,
     folder: Path,
 ) -> PhaseResult:
-    """Train ``module`` by ``phase``, from where its last checkpoint in ``folder`` ends.
+    """Train ``module`` as ``phase`` says, resuming from its last checkpoint in ``folder`` if there is one.
 
     Args:
-        index: the phase's place in the run, from 0.
+        index: the phase's position in the run, from 0.
 
     Raises:
-        KeyboardInterrupt: on Ctrl-C, with a text that says how to go on.
+        KeyboardInterrupt: on Ctrl-C, with the command that resumes the run.
     """
     history = History()
     last = checkpoint_path(folder, "last")
@@ -51,12 +51,12 @@ def fit_phase(
     def stopped(interrupt: KeyboardInterrupt) -> KeyboardInterrupt:
         kind = KeyboardInterrupt if graceful_stop.interrupted else type(interrupt)
         return kind(
-            f"stopped in phase {name} after {len(history.epochs)} whole epochs; go on with: "
+            f"stopped in phase {name} after {len(history.epochs)} complete epochs; resume with: "
             f"{shell_words.resume(folder.parent.parent)}"
         )
 
-    for unsafe in folder.glob("hpc_ckpt_*.ckpt"):  # Lightning's, when SLURM takes a job back: from within a step
-        unsafe.unlink(missing_ok=True)  # another process may be first
+    for unsafe in folder.glob("hpc_ckpt_*.ckpt"):  # Lightning writes these within a step when SLURM preempts a job
+        unsafe.unlink(missing_ok=True)  # another process may have deleted it
     saved = newest(last.parent)
     callbacks: list[L.Callback] = [SharedPrecision(), FiniteLoss(), history, EpochSeed(cfg.seed, index)]
     rows: np.ndarray | None = None
@@ -68,7 +68,7 @@ def fit_phase(
             except KeyboardInterrupt as interrupt:
                 raise stopped(interrupt) from None
         if len(rows) < (2 if phase.holdout else 1):
-            log.warning("phase %s is skipped: there are no hard examples, or too few for its holdout", name)
+            log.warning("skipping phase %s: there are no hard examples, or too few for its holdout", name)
             return PhaseResult(name, phase)
         callbacks.append(HardExampleMining(rows))
     if cfg.trainer.enable_checkpointing:
@@ -99,7 +99,7 @@ def fit_phase(
             trainer.fit(module, datamodule=datamodule, ckpt_path=resumed, weights_only=True)
     except KeyboardInterrupt as interrupt:
         raise stopped(interrupt) from None
-    wrote_none = trainer.strategy.broadcast(not last.is_file())  # else a slower process might see the others' new one
+    wrote_none = trainer.strategy.broadcast(not last.is_file())  # otherwise a slow process might see the new file
     if cfg.trainer.enable_checkpointing and not cfg.trainer.fast_dev_run and wrote_none:
         # trainer.max_steps and max_time can end a phase within its first epoch
         trainer.save_checkpoint(last, weights_only=False)
@@ -115,9 +115,9 @@ def fit_phase(
 
 
 def _stopped_after(saved: dict[str, Any], phase: Phase) -> int | None:
-    """Epochs that the phase had trained when early stopping ended it, if its checkpoint ``saved`` says so.
+    """The number of epochs after which early stopping ended the phase; None if ``saved``, its checkpoint, has none.
 
-    Lightning would train one more each time such a checkpoint is resumed.
+    Lightning would train one more epoch each time such a checkpoint is resumed.
     """
     states = saved["callbacks"]
     stopped = any(

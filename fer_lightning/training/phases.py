@@ -1,7 +1,7 @@
-"""The ordered list of trainer.fit calls.
+"""Run the phases in order.
 
-Each phase is one fit with a fresh Trainer and fresh callbacks, so that early stopping, the plateau
-schedule and the epoch count start clean; only the weights go from one phase to the next.
+Each phase is one fit with a fresh Trainer and fresh callbacks: early stopping, the plateau schedule and the epoch
+count start anew, and only the weights carry over to the next phase.
 """
 
 import logging
@@ -38,16 +38,17 @@ def run_phases(
     run_dir: Path,
     evaluate: Callable[[], dict[str, Any]],
 ) -> Iterator[PhaseResult]:
-    """Run those of ``cfg.phases`` that are not done yet, yielding the result of each.
+    """Run the phases of ``cfg.phases`` that are not done yet and yield the result of every phase.
 
-    After each, ``module`` has the weights that the next phase starts from. A phase that ended keeps its
-    result in ``done.json``; one that was interrupted continues from its last checkpoint.
+    After each phase, ``module`` has the weights that the next phase starts from. A finished phase keeps its result
+    in ``done.json``; an interrupted phase resumes from its last checkpoint.
 
     Args:
-        evaluate: gives the scores of ``module`` on the val split; of several processes the first calls it.
+        evaluate: returns the scores of ``module`` on the val split; only the first process calls it.
 
     Raises:
-        KeyboardInterrupt: on Ctrl-C, with a text that says how to go on.
+        FerError: a finished phase has lost its weights.
+        KeyboardInterrupt: on Ctrl-C, with the command that resumes the run.
     """
     phases = parse_phases(cfg.phases)
     for index, (name, phase) in enumerate(phases.items()):
@@ -58,7 +59,7 @@ def run_phases(
             result = finished
             if cfg.trainer.enable_checkpointing and not cfg.trainer.fast_dev_run:
                 _require_weights(folder, result)
-            log.info("phase %s is done already", name)
+            log.info("phase %s is already done", name)
         else:
             log.info("phase %d of %d, %s: %s", index + 1, len(phases), name, phase.in_words())
             result = fit_phase(cfg, index, name, phase, module, datamodule, folder)
@@ -72,25 +73,25 @@ def run_phases(
 
 
 def _finished(path: Path) -> PhaseResult | None:
-    """The content of a phase's done.json; None if there is none, or if it is damaged, which a warning says."""
+    """The content of a phase's done.json; None if it does not exist or, with a warning, if it is damaged."""
     saved = files.read_json(path)
     if saved is None:
         return None
     try:
         return PhaseResult(**{**saved, "phase": Phase(**saved["phase"])})
     except (TypeError, KeyError):
-        log.warning("%s is damaged and is ignored", path)
+        log.warning("ignoring %s: the file is damaged", path)
         return None
 
 
 def _require_weights(folder: Path, result: PhaseResult) -> None:
-    """Raises FerError if a finished phase has lost the weights that the next phase starts from."""
+    """Raise FerError if a finished phase has lost the weights that the next phase starts from."""
     best = result.phase.carry == "best" and result.best_val_accuracy is not None
     path = checkpoint_path(folder, "best" if best else "last")
     if not result.skipped and not path.is_file():
         raise FerError(
-            f"no such file: {path}; phase {result.name} is done, but the weights that the next phase starts from are "
-            f"gone: restore the file, or train the phase again without {folder / 'done.json'}"
+            f"no such file: {path}; phase {result.name} is done, but the next phase needs these weights: restore "
+            f"the file, or delete {folder / 'done.json'} to train the phase again"
         )
 
 

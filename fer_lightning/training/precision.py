@@ -1,7 +1,8 @@
-"""Choose the arithmetic of a training run: bfloat16 autocast or float32.
+"""Choose the precision of a training run: bfloat16 autocast or float32.
 
-A flag cannot decide it on CPUs: with native bfloat16 an AMD EPYC trains twice as fast as in float32, and an Intel
-Xeon with avx512_bf16 but without AMX trains 0.7 times as fast. So a few of the network's convolutions are timed.
+On CPUs the instruction set alone does not decide it: with native bfloat16 an AMD EPYC trains twice as fast as in
+float32, but an Intel Xeon with avx512_bf16 and without AMX trains 0.7 times as fast. So a few of the network's
+convolutions are timed.
 """
 
 import json
@@ -28,18 +29,18 @@ log = logging.getLogger(__name__)
 Choice = Literal["bf16-mixed", "32-true"]
 Timer = Callable[[], dict[str, float]]
 
-# bfloat16 rounds, so it has to earn its place; a lead below this is also within the noise of a busy machine
+# bfloat16 loses precision, so it must be clearly faster; smaller speed-ups are also within the noise of a busy machine
 CLEARLY_FASTER = 1.15
-_NATIVE = ("amx_bf16", "avx512_bf16", "bf16")  # torch's names of x86's and ARM's instructions
-_LAYERS = ((64, 44), (128, 22), (256, 10))  # channels and side in pixels of the network's larger convolutions
+_NATIVE = ("amx_bf16", "avx512_bf16", "bf16")  # torch's names for the x86 and ARM instructions
+_LAYERS = ((64, 44), (128, 22), (256, 10))  # channels and side length in pixels of the larger convolutions
 _BATCH = 16
 _TURNS = 3
 
 
 def settle(config: DictConfig) -> None:
-    """Replace ``precision: auto`` in a trainer group by the precision that is faster here.
+    """Replace ``precision: auto`` in a trainer group by the faster precision on this machine.
 
-    Of several processes only the first measures; ``SharedPrecision`` gives its choice to the others.
+    Only the first process measures; ``SharedPrecision`` broadcasts its choice to the others.
     """
     if config.precision == "auto":
         config.precision = best_precision(config.accelerator) if is_first() else "32-true"
@@ -48,11 +49,11 @@ def settle(config: DictConfig) -> None:
 def best_precision(accelerator: str) -> Choice:
     """The faster of bfloat16 autocast and float32.
 
-    GPUs use bfloat16 if they have it; CPUs with bfloat16 instructions are measured once. Without such
-    instructions bfloat16 is emulated, which is many times slower, so it is not even measured.
+    GPUs use bfloat16 if they support it; CPUs with bfloat16 instructions are measured once. Other CPUs emulate
+    bfloat16, which is many times slower, so they are not measured.
 
     Args:
-        accelerator: Lightning's name, ``auto`` for whatever there is.
+        accelerator: Lightning's name; ``auto`` for what is available.
     """
     if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
         return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
@@ -69,7 +70,7 @@ def _native_instructions() -> list[str]:
 def _measured_choice(timer: Timer, cache: Path | None) -> Choice:
     key = f"{processor()}, {'+'.join(_native_instructions())}, {os.cpu_count()} cores, torch {torch.__version__}"
     speeds = _read(cache).get(key)
-    source = "measured before"
+    source = "measured earlier"
     if speeds is None:
         speeds, source = timer(), "measured now"
         _write(cache, key, speeds)
@@ -85,9 +86,12 @@ def _measured_choice(timer: Timer, cache: Path | None) -> Choice:
 
 
 def measure() -> dict[str, float]:
-    """GFLOP/s of a few of the network's convolutions, forward and backward, by ``float32`` and ``bfloat16``.
+    """Measure a few of the network's convolutions, forward and backward, in float32 and bfloat16.
 
     Takes a fraction of a second on a processor with bfloat16 instructions. Draws no random numbers.
+
+    Returns:
+        GFLOP/s by ``float32`` and ``bfloat16``.
     """
     layers = [
         (
@@ -107,9 +111,9 @@ def measure() -> dict[str, float]:
 
     fastest = {"float32": math.inf, "bfloat16": math.inf}
     for turn in range(_TURNS + 1):
-        for name in fastest:  # in turns, because other work may come and go
+        for name in fastest:  # alternating, because the load of the machine may change
             elapsed = seconds(bfloat16=name == "bfloat16")
-            if turn:  # the first chooses kernels
+            if turn:  # the first turn includes the choice of kernels
                 fastest[name] = min(fastest[name], elapsed)
     return {name: operations / best / 1e9 for name, best in fastest.items()}
 
@@ -122,7 +126,7 @@ def _cache_path() -> Path | None:
 
 
 def _read(cache: Path | None) -> dict[str, dict[str, float]]:
-    """The usable entries of the cache; one that is damaged is measured anew."""
+    """The cache's entries; empty, which leads to a new measurement, if the file is missing or damaged."""
     try:
         entries = json.loads(cache.read_text()) if cache is not None else {}
         return {key: {name: float(speeds[name]) for name in ("float32", "bfloat16")} for key, speeds in entries.items()}
@@ -136,13 +140,13 @@ def _write(cache: Path | None, key: str, speeds: dict[str, float]) -> None:
     try:
         files.write_json(cache, {**_read(cache), key: speeds})
     except OSError as error:
-        log.info("the measured precision is not cached: %s", error)
+        log.info("cannot cache the measured precision: %s", error)
 
 
 class SharedPrecision(L.Callback):
-    """Give the first process's precision to all processes of a fit.
+    """Broadcast the first process's precision to all processes of a fit.
 
-    They can only differ where ``settle`` chose, so between bfloat16 and float32.
+    The processes differ only if ``settle`` chose the precision, so only between bfloat16 and float32.
     """
 
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:

@@ -1,4 +1,4 @@
-"""What a run saves of its config, and how a resumed run gets it back."""
+"""Save the config of a run, and load it when the run is resumed."""
 
 import re
 from collections.abc import Mapping
@@ -15,28 +15,31 @@ from fer_lightning.errors import FerError
 from fer_lightning.utils import files, shell_words
 from fer_lightning.utils.former_names import current_target, current_values
 
-_REMOVABLE = ("phases", "callbacks", "logger")  # groups of named entries, which a run may leave out or order anew
+_REMOVABLE = ("phases", "callbacks", "logger")  # groups of named entries, which a run may remove or reorder
 
-SETTINGS_FILE = "run.yaml"  # our own: Hydra rewrites .hydra when a run is resumed
+SETTINGS_FILE = "run.yaml"  # not .hydra, which Hydra rewrites when a run is resumed
 
 
 def plain(cfg: DictConfig) -> dict[str, Any]:
-    """A config's values, interpolations resolved, as plain dictionaries, lists and numbers."""
+    """A config's values as plain dictionaries, lists and numbers, with interpolations resolved."""
     container = OmegaConf.to_container(cfg, resolve=True)
     assert isinstance(container, dict)
     return container  # type: ignore[return-value]
 
 
 def save(cfg: DictConfig, choices: Mapping[str, Any], run_dir: Path) -> None:
-    """Keep what a resumed run needs: the chosen config of each group, and every value.
+    """Save what a resumed run needs: the chosen config of each group, and every value.
+
+    Args:
+        choices: Hydra's runtime choices, group -> config name.
 
     Raises:
-        FerError: ``run_dir`` holds a run already.
+        FerError: ``run_dir`` already contains a run.
     """
     if any(run_dir.glob("phases/*/done.json")) or any(run_dir.glob("phases/*/checkpoints/*.ckpt")):
         raise FerError(
-            f"{run_dir} holds a run already: go on with it by {shell_words.override('resume', run_dir)}, "
-            "or name another hydra.run.dir"
+            f"{run_dir} already contains a run: resume it with {shell_words.override('resume', run_dir)}, "
+            "or choose another hydra.run.dir"
         )
     groups = {group: choice for group, choice in choices.items() if group in cfg and isinstance(choice, str)}
     files.write_text(run_dir / SETTINGS_FILE, yaml.safe_dump({"groups": groups, "values": plain(cfg)}, sort_keys=False))
@@ -44,18 +47,18 @@ def save(cfg: DictConfig, choices: Mapping[str, Any], run_dir: Path) -> None:
 
 
 def check_run(run_dir: Path) -> None:
-    """Raises FerError where ``run_dir`` holds no run."""
+    """Raise FerError if ``run_dir`` does not contain a run."""
     if not (run_dir / SETTINGS_FILE).is_file():
-        raise FerError(f"resume={run_dir} is no run directory: it has no {SETTINGS_FILE}")
+        raise FerError(f"resume must be the directory of a run, got {run_dir}: it has no {SETTINGS_FILE}")
 
 
 def load(run_dir: Path) -> DictConfig:
-    """Compose a run's config anew from the packaged configs and the plain values that it saved.
+    """Compose a run's config from the packaged configs and the plain values that the run saved.
 
-    What is to be called (``_target_``) comes from the packaged configs alone.
+    The callables (``_target_``) come only from the packaged configs.
 
     Raises:
-        FerError: ``run_dir`` holds no run, or its settings are damaged.
+        FerError: ``run_dir`` does not contain a run, or its settings are damaged.
     """
     check_run(run_dir)
     path = run_dir / SETTINGS_FILE
@@ -64,7 +67,7 @@ def load(run_dir: Path) -> DictConfig:
         groups, values = saved["groups"], current_values(saved["values"])
         for group, choice in groups.items():
             if not _is_packaged(group, choice):
-                raise FerError(f"{path} names the config {group}={choice}, which this version does not have")
+                raise FerError(f"{path} uses the config {group}={choice}, which this version does not have")
         cfg = hydra.compose("train", overrides=[f"{group}={choice}" for group, choice in groups.items()])
         OmegaConf.set_struct(cfg, False)
         _overlay(cfg, values)
@@ -77,18 +80,18 @@ def load(run_dir: Path) -> DictConfig:
 
 
 def _is_packaged(group: str, choice: str) -> bool:
-    """Whether these are the names of a packaged config; anything else could be an override of its own."""
+    """Whether these name a packaged config; any other text could smuggle in an override."""
     if not all(re.fullmatch(r"\w+", name) for name in (group, choice)):
         return False
     return (resources.files("fer_lightning.conf") / group / f"{choice}.yaml").is_file()
 
 
 def _overlay(cfg: DictConfig, values: Mapping[str, Any]) -> None:
-    """Set the values of ``cfg``; keys that begin with an underscore tell Hydra what to call, and may not differ."""
+    """Set the values of ``cfg``; keys that begin with an underscore tell Hydra what to call and must not differ."""
     for key, value in values.items():
         if str(key).startswith("_"):
             if current_target(value) != cfg.get(key):
-                raise ValueError(f"{key} is {value!r}, not what the packaged config says")
+                raise ValueError(f"{key} is {value!r}, which differs from the packaged config")
         elif isinstance(value, Mapping):
             if not isinstance(cfg.get(key), DictConfig):
                 cfg[key] = {}

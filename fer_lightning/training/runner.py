@@ -1,4 +1,4 @@
-"""One training run: its phases, the weights it ends with, their scores and figures."""
+"""One training run: its phases, its final weights, and their scores and figures."""
 
 import logging
 from pathlib import Path
@@ -39,16 +39,17 @@ log = logging.getLogger(__name__)
 
 
 def train(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
-    """Run (or go on with) the phases of ``cfg`` and write everything about them into ``run_dir``.
+    """Run or resume the phases of ``cfg`` and write the results to ``run_dir``.
 
     Returns:
-        The content of metrics.json: ``phases``, a list with name, epochs, examples and scores, and the
-        final scores (``metrics.score``). Of several processes the first has it, the others have nothing.
+        The content of metrics.json: ``phases``, a list with name, epochs, examples and scores, and the final scores
+        (``metrics.score``). Empty in all processes but the first.
 
     Raises:
-        FerError: what the user can mend.
+        FerError: the config, the data or a checkpoint cannot be used.
+        KeyboardInterrupt: on Ctrl-C, with the command that resumes the run.
     """
-    # mistakes here should not wait for the data
+    # report mistakes in the config before the data are read
     phases = parse_phases(cfg.phases)
     try_out(cfg)
     start, sam = _start(cfg), _sam(cfg)
@@ -79,7 +80,7 @@ def train(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
     results = []
     for result in run_phases(cfg, module, datamodule, run_dir, lambda: evaluator.score(module)):
         results.append(result)
-        if is_first() and len(results) < len(phases):  # the last one's line comes with the final scores
+        if is_first() and len(results) < len(phases):  # the last phase is printed with the final scores
             tables.print_phases([phase_entry(r) for r in results], datamodule.faces.name)
     if not is_first():
         return {}
@@ -87,7 +88,7 @@ def train(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
 
 
 def phase_entry(result: PhaseResult) -> dict[str, Any]:
-    """A phase in metrics.json: the scores are of the weights that it hands on, on the val split."""
+    """The entry of a phase in metrics.json, with the val scores of the weights that the next phase starts from."""
     rates = [epoch["images_per_second"] for epoch in result.history]
     return {
         "name": result.name,
@@ -104,7 +105,7 @@ def phase_entry(result: PhaseResult) -> dict[str, Any]:
 
 
 def _start(cfg: DictConfig) -> tuple[dict[str, Any], Path] | None:
-    """The content of the checkpoint that training starts from and its path; None without ``init_from=``."""
+    """The content and path of the checkpoint that training starts from; None without ``init_from=``."""
     if cfg.init_from is None:
         return None
     path = checkpoint.path_of(cfg.init_from, "init_from")
@@ -116,7 +117,7 @@ def _sam(cfg: DictConfig) -> SharpnessAware | None:
     if cfg.sam.last_epochs == 0:
         return None
     if cfg.trainer.accumulate_grad_batches != 1:
-        raise FerError("sam needs trainer.accumulate_grad_batches=1: each of its steps is of one batch")
+        raise FerError("sam needs trainer.accumulate_grad_batches=1, because each of its steps uses one batch")
     return SharpnessAware(**plain(cfg.sam))
 
 
@@ -128,7 +129,7 @@ def _distillation(cfg: DictConfig, classes: int) -> Distillation | None:
 
 
 def _provenance(cfg: DictConfig, datamodule: FaceDataModule) -> dict[str, Any]:
-    """What a checkpoint says of its making; not the folders, which are the user's own business."""
+    """The settings that checkpoints record; without folders, which are private to the user."""
     values = plain(cfg)
     for key in ("logger", "resume"):
         values.pop(key)
@@ -141,7 +142,7 @@ def _provenance(cfg: DictConfig, datamodule: FaceDataModule) -> dict[str, Any]:
 
 
 def _inverse_frequency(datamodule: FaceDataModule) -> torch.Tensor:
-    """float32 [classes] with a mean of 1 over the training rows; a class without rows weighs nothing."""
+    """Class weights, float32 [classes], with a mean of 1 over the training rows; 0 for classes without rows."""
     counts = torch.from_numpy(datamodule.class_counts()).float()
     weights = counts.sum() / ((counts > 0).sum() * counts)
     return torch.where(counts > 0, weights, 0.0)
@@ -155,9 +156,9 @@ def _conclude(
     results: list[PhaseResult],
     run_dir: Path,
 ) -> dict[str, Any]:
-    """Hand over the chosen weights, score them and draw."""
+    """Copy the selected weights to the run's folder, score them and draw the figures."""
     trained = [(phase_folder(run_dir, index, r.name), r) for index, r in enumerate(results) if not r.skipped]
-    # a phase with a holdout of its own is scored on other faces, so its accuracy does not compare
+    # a phase with a holdout is validated on other faces, so its accuracy is not comparable
     eligible = [(folder, r) for folder, r in trained if r.best_val_accuracy is not None and not r.phase.holdout]
     chosen: dict[Weights, Path | None] = {}
     if eligible:
@@ -167,7 +168,7 @@ def _conclude(
     if trained:
         folder, last = trained[-1]
         chosen["last"] = carried_checkpoint(folder, last.phase)
-    final = None  # trainer.enable_checkpointing=false and fast_dev_run leave none: the weights in hand are scored
+    final = None  # stays None with trainer.enable_checkpointing=false or fast_dev_run
     for name, source in chosen.items():
         if source is not None:
             target = checkpoint_path(run_dir, name)
@@ -195,5 +196,5 @@ def _conclude(
     loggers = (make_logger(logger, run_dir) for logger in cfg.logger.values() if logger is not None)
     log_conclusion(loggers, scores, figures.glob("*.png"))
     tables.print_phases(metrics["phases"], datamodule.faces.name, final=scores)
-    log.info("the run is in %s%s", run_dir, "" if final is None else f", its weights in {final}")
+    log.info("the run is in %s%s", run_dir, "" if final is None else f", the weights are in {final}")
     return metrics

@@ -1,6 +1,6 @@
-"""Learning rates as a function of the step, for schedules that know how many steps there will be.
+"""Learning-rate schedules that depend on the total number of steps.
 
-The module fills in ``total_steps``, as it does for any scheduler that takes it (torch's OneCycleLR).
+ExpressionClassifier fills in ``total_steps``, as for any scheduler that takes it, such as torch's OneCycleLR.
 """
 
 import math
@@ -11,17 +11,17 @@ from torch.optim.lr_scheduler import LambdaLR
 
 
 def cosine(optimizer: Optimizer, total_steps: int, warmup: float = 0.05) -> LambdaLR:
-    """Linear warm-up to the optimizer's rate, then half a cosine to 0 (Loshchilov and Hutter, SGDR, 2017).
+    """Linear warm-up to the optimizer's learning rate, then half a cosine to 0 (Loshchilov and Hutter, SGDR, 2017).
 
     Args:
         total_steps: optimizer steps of the whole fit.
-        warmup: fraction of them, 0..1.
+        warmup: fraction of the steps to warm up in, 0 <= warmup < 1.
 
     Raises:
         ValueError: ``warmup`` is out of range.
     """
     if warmup == 1:
-        raise ValueError("warmup must be below 1, got 1.0: nothing is left for the fall")
+        raise ValueError("warmup must be below 1, got 1.0: no steps are left for the decay")
     _check(warmup=warmup)
 
     def after_warmup(progress: float) -> float:
@@ -31,21 +31,21 @@ def cosine(optimizer: Optimizer, total_steps: int, warmup: float = 0.05) -> Lamb
 
 
 def trapezoid(optimizer: Optimizer, total_steps: int, warmup: float = 0.05, decay: float = 0.4) -> LambdaLR:
-    """Linear warm-up, the optimizer's rate, and a linear fall to 0 (Hägele and others, 2024).
+    """Linear warm-up, a constant learning rate, and a linear decay to 0 (Hägele et al., 2024).
 
-    A longer fit shares its course with a shorter one up to where the shorter one's fall begins.
+    With the same number of warm-up steps, a longer fit equals a shorter one until the shorter one's decay begins.
 
     Args:
         total_steps: optimizer steps of the whole fit.
-        warmup: fraction of them, 0..1.
-        decay: fraction of them, at the end, 0..1; with no warm-up and 1.0 the rate only falls.
+        warmup: fraction of the steps to warm up in, 0..1.
+        decay: fraction of the steps, at the end, to decay in, 0..1; 1.0 with no warm-up only decays.
 
     Raises:
-        ValueError: a fraction is out of range, or the two are more than the whole.
+        ValueError: a fraction is out of range, or their sum is above 1.
     """
     _check(warmup=warmup, decay=decay)
     if warmup + decay > 1:
-        raise ValueError(f"warmup={warmup} and decay={decay} are more than the whole fit")
+        raise ValueError(f"warmup + decay must be at most 1, got {warmup} + {decay}")
 
     def after_warmup(progress: float) -> float:
         return min(1.0, (1 - progress) / decay) if decay else 1.0
@@ -64,7 +64,7 @@ def _scheduler(
 ) -> LambdaLR:
     def factor(step: int) -> float:
         progress = min(step / total_steps, 1.0)
-        # the first step is one step into the ramp: a rate of 0 would waste it
+        # the ramp starts at step + 1, because a learning rate of 0 would waste the first step
         return (step + 1) / (warmup * total_steps + 1) if progress < warmup else after_warmup(progress)
 
     return LambdaLR(optimizer, factor)

@@ -1,4 +1,4 @@
-"""Sharpness-aware steps (Foret and others, SAM, 2021) in the last epochs of a phase."""
+"""Sharpness-aware minimization (SAM, Foret et al., 2021) in the last epochs of a phase."""
 
 import contextlib
 from collections.abc import Iterator
@@ -13,14 +13,14 @@ from fer_lightning.errors import FerError
 
 @dataclass(frozen=True)
 class SharpnessAware:
-    """When steps are sharpness-aware, and how far they look.
+    """The settings of sharpness-aware steps.
 
-    Such a step takes its gradient at the weights that are worst for the batch, to first order, within a distance of
-    ``rho``: two passes through the network in the place of one.
+    Such a step takes its gradient at the weights that, to first order, are worst for the batch within a distance of
+    ``rho``. It needs two passes through the network instead of one.
 
     Attributes:
-        last_epochs: epochs at the end of each phase, >= 1.
-        rho: distance in the space of all weights together, above 0.
+        last_epochs: number of epochs at the end of each phase that use such steps, >= 1.
+        rho: Euclidean distance over all weights, above 0.
 
     Raises:
         FerError: one of them is out of range.
@@ -36,15 +36,15 @@ class SharpnessAware:
             raise FerError(f"sam.rho must be a number above 0, got {self.rho!r}")
 
     def is_due(self, epoch: int, epochs: int) -> bool:
-        """Whether steps of ``epoch``, counted from 0, are sharpness-aware if the phase has ``epochs``."""
+        """Whether ``epoch``, counted from 0, of a phase of ``epochs`` epochs uses sharpness-aware steps."""
         return epoch >= epochs - self.last_epochs
 
     @contextlib.contextmanager
     def perturbed(self, module: nn.Module) -> Iterator[None]:
-        """Move the weights of ``module`` along their gradients by ``rho``, and put them back exactly.
+        """Move the weights of ``module`` along their gradients by ``rho``, and restore them exactly on exit.
 
-        Meanwhile batch-norm normalises by the batch but leaves its running statistics alone, which belong to the
-        weights that are kept.
+        Meanwhile batch-norm normalizes by the batch statistics but does not update its running statistics, which
+        belong to the original weights.
         """
         trained = [parameter for parameter in module.parameters() if parameter.grad is not None]
         kept = [parameter.detach().clone() for parameter in trained]

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM while a Trainer works."""
+"""Ctrl-C and SIGTERM while a Trainer runs."""
 
 import contextlib
 import signal
@@ -11,10 +11,10 @@ from fer_lightning.errors import Terminated
 
 @contextlib.contextmanager
 def raising_keyboard_interrupt(trainer: L.Trainer) -> Iterator[None]:
-    """Give the caller its KeyboardInterrupt back.
+    """Raise KeyboardInterrupt or Terminated in the caller after Lightning has shut down.
 
-    Lightning shuts down in good order on Ctrl-C, but then leaves the process by ``sys.exit(1)`` and
-    leaves SIGINT ignored. SIGTERM it minds only between some of a Trainer's steps.
+    On Ctrl-C Lightning shuts down cleanly, but then calls ``sys.exit(1)`` and leaves SIGINT ignored. It handles
+    SIGTERM only between some of a Trainer's steps.
 
     Raises:
         KeyboardInterrupt: after Ctrl-C.

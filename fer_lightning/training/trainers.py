@@ -1,4 +1,4 @@
-"""Lightning's Trainer and its loggers and callbacks, made from their config groups."""
+"""Make Lightning's Trainer, loggers and callbacks from their config groups."""
 
 from pathlib import Path
 from typing import Any
@@ -14,25 +14,25 @@ from fer_lightning.training.run_config import plain
 
 
 def make_trainer(config: DictConfig, **given: Any) -> L.Trainer:
-    """A Trainer with the keys of the trainer group; ``given`` arguments take precedence.
+    """Make a Trainer from the trainer group; ``given`` arguments take precedence.
 
     Raises:
-        FerError: Lightning refuses a value.
+        FerError: Lightning rejects a value.
     """
     options = {**plain(config), **given}
     try:
         return L.Trainer(**options)
-    except Exception as error:  # whatever Lightning and the plugins that it loads raise for an argument
+    except Exception as error:  # Lightning and its plugins raise many kinds of errors for an argument
         raise FerError(
-            f"the trainer group has a value that Lightning refuses: {' '.join(str(error).split())}"
+            f"the trainer group has a value that Lightning rejects: {' '.join(str(error).split())}"
         ) from error
 
 
 def make_logger(config: DictConfig, folder: Path) -> Logger:
-    """One of the logger group's, which writes below ``folder``.
+    """Make a logger from an entry of the logger group; it writes below ``folder``.
 
     Raises:
-        FerError: its package is not installed, or a value is of the wrong kind.
+        FerError: the logger's package is not installed.
     """
     options: dict[str, Any] = {"save_dir": str(folder)}
     if config._target_.endswith("MLFlowLogger") and config.tracking_uri is None:
@@ -43,18 +43,20 @@ def make_logger(config: DictConfig, folder: Path) -> Logger:
         return instantiate(config, **options)
     except InstantiationException as error:
         if isinstance(error.__cause__, ModuleNotFoundError):
-            raise FerError(f"{config._target_.rpartition('.')[2]} needs a package: {error.__cause__}") from error
+            raise FerError(
+                f"{config._target_.rpartition('.')[2]} needs a missing package: {error.__cause__}"
+            ) from error
         raise
 
 
 def make_callbacks(cfg: DictConfig, filled_in: dict[str, dict[str, Any]]) -> list[L.Callback]:
-    """The callbacks group of a training run.
+    """Make the callbacks of a training run from the callbacks group.
 
     Args:
-        cfg: the whole config; keys of its trainer group switch some callbacks off.
-        filled_in: arguments by the callback's key.
+        cfg: the whole config; keys of its trainer group disable some callbacks.
+        filled_in: extra arguments by callback key.
     """
-    # Lightning takes a callback together with the switch against it for a mistake
+    # Lightning rejects a callback that the trainer's switches disable
     switched_off = {
         "progress_bar": not cfg.trainer.enable_progress_bar,
         "checkpoint": not cfg.trainer.enable_checkpointing,
@@ -68,7 +70,7 @@ def make_callbacks(cfg: DictConfig, filled_in: dict[str, dict[str, Any]]) -> lis
 
 
 def check_callbacks(config: DictConfig) -> None:
-    """Raises FerError or InstantiationException if a value of the callbacks group does not suit its callback."""
+    """Raise FerError or InstantiationException if a callback rejects a value of the callbacks group."""
     for callback in config.values():
         if callback is not None:
             instantiate(callback)

@@ -1,4 +1,4 @@
-"""Build what a run needs before its data are read, so that what a library refuses is said early, in one sentence."""
+"""Build the parts of a run before its data are read, to report values that a library rejects early."""
 
 import contextlib
 import os
@@ -16,15 +16,15 @@ from fer_lightning.training.trainers import check_callbacks, make_trainer
 
 
 def try_out(cfg: DictConfig) -> None:
-    """Build the trainer, network, optimizer and scheduler of a run; without memory for weights.
+    """Build the trainer, network, optimizer and scheduler of a run without allocating weights.
 
     Args:
-        cfg: of the command ``train``, its keys checked already.
+        cfg: the config of the command ``train``, its keys already checked.
 
     Raises:
-        FerError: Lightning, torch or a logger's service refuses a value; the text names the config group.
+        FerError: Lightning, torch or a logger's service rejects a value; the text names the config group.
     """
-    # auto is measured once everything else is right
+    # auto is measured later, once everything else is valid
     precision = "32-true" if cfg.trainer.precision == "auto" else cfg.trainer.precision
     make_trainer(cfg.trainer, precision=precision, logger=False)
     check_callbacks(cfg.callbacks)
@@ -48,7 +48,7 @@ def _refusing(group: str) -> Iterator[None]:
         yield
     except FerError:
         raise
-    except Exception as error:  # whatever a library raises for its arguments
+    except Exception as error:  # libraries raise many kinds of errors for their arguments
         cause = error.__cause__ if isinstance(error, InstantiationException) and error.__cause__ else error
         if isinstance(cause, FerError):
             raise cause from error
@@ -62,7 +62,7 @@ def _log_in_to_wandb(name: str) -> None:
     try:
         import wandb
     except ImportError:
-        return  # the logger itself says which package it needs
+        return  # the logger's own error names the missing package
     try:
         wandb.login()
     except wandb.errors.Error as error:

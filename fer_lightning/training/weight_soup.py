@@ -1,4 +1,4 @@
-"""Averages of the weights of networks that branched from the same one (Wortsman and others, 2022)."""
+"""Weight soups: averages of the weights of networks fine-tuned from the same one (Wortsman et al., 2022)."""
 
 import copy
 from collections.abc import Callable, Iterable, Sequence
@@ -17,16 +17,16 @@ def check_same_architecture(paths: Sequence[Path], networks: Sequence[nn.Module]
     """Check that the weights of all networks have the same names and shapes.
 
     Raises:
-        FerError: those of one of them differ from the first's; the text names both files.
+        FerError: a network differs from the first; the text names both files.
     """
     shapes = [{name: value.shape for name, value in network.state_dict().items()} for network in networks]
     for path, found in zip(paths, shapes, strict=True):
         if found != shapes[0]:
-            raise FerError(f"{path} and {paths[0]} hold networks of different architectures; a soup needs the same one")
+            raise FerError(f"{path} and {paths[0]} have different architectures; a soup needs the same one")
 
 
 def average(states: Sequence[Weights]) -> Weights:
-    """The mean of each weight; counters, which are integers, are the first's."""
+    """The mean of each weight; integer counters are taken from the first network."""
     return {
         name: torch.stack([state[name] for state in states]).mean(dim=0) if value.is_floating_point() else value
         for name, value in states[0].items()
@@ -36,12 +36,12 @@ def average(states: Sequence[Weights]) -> Weights:
 def estimate_batch_norm(network: nn.Module, batches: Iterable[Tensor]) -> None:
     """Replace batch-norm's running statistics by their mean over ``batches``; the network is in eval mode afterwards.
 
-    Only batch-norm is in training mode meanwhile, so no unit is dropped. The statistics of averaged weights are not
-    the average of the statistics.
+    Only batch-norm layers are in training mode meanwhile, so dropout stays off. The statistics of averaged weights
+    are not the average of the networks' statistics.
 
     Args:
-        network: takes the batches.
-        batches: float32 [B, 1, H, W] in 0..1, of the same B.
+        network: the network to change.
+        batches: float32 [B, 1, H, W] in 0..1, all of the same size B.
     """
     network.eval()
     norms = [module for module in network.modules() if isinstance(module, _BatchNorm)]
@@ -59,7 +59,7 @@ def estimate_batch_norm(network: nn.Module, batches: Iterable[Tensor]) -> None:
 
 
 def soup_of(networks: Sequence[nn.Module], batches: Iterable[Tensor]) -> nn.Module:
-    """A network with the average of the weights of ``networks``, its batch-norm estimated on ``batches``."""
+    """A network with the average weights of ``networks`` and batch-norm statistics estimated on ``batches``."""
     soup = copy.deepcopy(networks[0])
     soup.load_state_dict(average([network.state_dict() for network in networks]))
     estimate_batch_norm(soup, batches)
@@ -67,14 +67,14 @@ def soup_of(networks: Sequence[nn.Module], batches: Iterable[Tensor]) -> nn.Modu
 
 
 def greedy(accuracies: Sequence[float], accuracy_of: Callable[[Sequence[int]], float]) -> list[int]:
-    """The members of a greedy soup: from the best to the worst, each is kept if accuracy does not fall by it.
+    """Choose the members of a greedy soup: from best to worst, a network is added unless accuracy drops.
 
     Args:
-        accuracies: those of the networks, each alone.
-        accuracy_of: that of the soup of some of them, given by their places.
+        accuracies: accuracy of each network alone.
+        accuracy_of: accuracy of the soup of the networks with the given indices.
 
     Returns:
-        Their places, the best first.
+        Indices of the members, the best first.
     """
     first, *others = sorted(range(len(accuracies)), key=lambda place: -accuracies[place])
     members, best = [first], accuracy_of([first])

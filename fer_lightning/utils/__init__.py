@@ -1,1 +1,1 @@
-"""Files, terminals and the machine; nothing about faces."""
+"""Helpers for files, terminals and the machine, independent of faces."""

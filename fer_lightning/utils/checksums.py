@@ -6,7 +6,7 @@ from typing import Any
 
 
 def fingerprint(path: Path) -> dict[str, Any]:
-    """SHA-256 and bytes of a file; of a folder, the bytes of all its files and the SHA-256 of each."""
+    """The SHA-256 and size of a file, or the total size of a folder and the SHA-256 of each file in it."""
     if path.is_file():
         return {"sha256": sha256(path), "bytes": size(path)}
     return {
@@ -16,7 +16,7 @@ def fingerprint(path: Path) -> dict[str, Any]:
 
 
 def size(path: Path) -> int:
-    """Bytes of a file, or of all files in a folder."""
+    """The size in bytes of a file, or of all files in a folder."""
     return sum(part.stat().st_size for part in ([path] if path.is_file() else _files_in(path)))
 
 
@@ -25,6 +25,6 @@ def _files_in(folder: Path) -> list[Path]:
 
 
 def sha256(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
+    """The SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,6 +1,6 @@
-"""The help text of a command that composes a configuration, read from the comments of its YAML files.
+"""Make the help text of a command that composes a configuration from the comments in its YAML files.
 
-It reads lines, not YAML: comments are what it is about, and neither Hydra nor PyYAML has to be imported.
+The files are read line by line, because a YAML parser drops comments and importing Hydra or PyYAML takes time.
 """
 
 import re
@@ -14,7 +14,7 @@ from importlib.resources.abc import Traversable
 _KEY = re.compile(r"( *)([\w.]+):(?: +(.+))?$")
 _DEFAULT = re.compile(r"^ +- (?P<group>\w+): (?P<choice>\w+)")
 _INCLUDED = re.compile(r"^ +- (?P<config>\w+)$")
-_LEFT = 32  # columns for KEY=VALUE; a longer one has its comment on the next line
+_LEFT = 32  # columns for KEY=VALUE; the comment of a longer one starts on the next line
 
 
 @dataclass
@@ -22,9 +22,9 @@ class Key:
     """One key of a config file.
 
     Attributes:
-        name: with the keys it lies under, such as ``distillation.weight``.
-        value: as the file writes it.
-        comment: what the file says about it; empty if nothing.
+        name: full name with parent keys, such as ``distillation.weight``.
+        value: value as written in the file.
+        comment: comment on the key; empty if there is none.
     """
 
     name: str
@@ -51,7 +51,7 @@ class ConfigFile:
 
     @property
     def purpose(self) -> str:
-        """The comment at the top, its indented lines left out."""
+        """The comment at the top, without its indented lines."""
         return " ".join(line for line in self._header if not line.startswith(" "))
 
     @property
@@ -61,15 +61,16 @@ class ConfigFile:
 
     @property
     def groups(self) -> dict[str, str]:
-        """The choice of each group in the defaults list."""
+        """The chosen config of each group in the defaults list."""
         found = (_DEFAULT.match(line) for line in self._lines)
         return {match["group"]: match["choice"] for match in found if match}
 
     @property
     def keys(self) -> list[Key]:
-        """The keys with a value, in the order of the file; Hydra's own are left out.
+        """The keys with a value, in file order, without Hydra's keys.
 
-        A file that includes another of its group overrides values of it.
+        If the file includes another config of its group, the result includes that config's keys, with the values that
+        the file overrides.
         """
         found: dict[str, Key] = {}
         for line in self._lines:
@@ -87,7 +88,7 @@ class ConfigFile:
     def _own_keys(self) -> Iterator[Key]:
         parents: list[tuple[int, str]] = []
         key: Key | None = None
-        column = -1  # of the comment's # in the last line with a key
+        column = -1  # position of the # in the last line with a key
         for line in self._lines:
             text, mark, comment = line.partition(" # ")
             if key and not text.strip() and mark and len(text) + 1 == column:
@@ -112,11 +113,11 @@ class ConfigFile:
 
 
 def help_text(name: str, words: Sequence[str]) -> str:
-    """What ``fer-NAME --help`` prints: purpose, examples, groups, and every key with its default and meaning.
+    """The output of ``fer-NAME --help``: purpose, examples, groups, and every key with its default and meaning.
 
     Args:
-        name: the command's, which is that of its config file.
-        words: the command line; a group chosen on it is described in place of the default.
+        name: the name of the command and of its config file.
+        words: the command line; groups chosen on it are described instead of the defaults.
     """
     config = ConfigFile(name)
     chosen = config.groups | {
@@ -145,7 +146,7 @@ def help_text(name: str, words: Sequence[str]) -> str:
         parts.append(_section(f"{group}={choice}: {file.purpose}", [key for key in keys if key.name not in known]))
     parts.append(
         filled(
-            "--cfg job prints the resulting configuration and runs nothing; -m runs once for each value in KEY=A,B,C."
+            "--cfg job prints the resulting configuration without running; -m runs once for each value in KEY=A,B,C."
         )
     )
     return "\n\n".join(parts)
@@ -178,7 +179,7 @@ def _configs() -> Traversable:
 
 
 def filled(text: str) -> str:
-    """``text`` in lines that fit the terminal."""
+    """``text`` wrapped to the width of the terminal."""
     return textwrap.fill(text, _width(), break_on_hyphens=False, break_long_words=False)
 
 

@@ -1,4 +1,4 @@
-"""How a command starts: it answers --help and refuses wrong words before it imports anything heavy."""
+"""Start a command: handle --help and reject wrong words before heavy imports."""
 
 import argparse
 import importlib
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from hydra.errors import HydraException
     from omegaconf import DictConfig
 
-_SEARCHED = "hydra.sweeper.params."  # before the keys of a search
-# what to give for the keys that have no default
+_SEARCHED = "hydra.sweeper.params."  # prefix of the keys of a search
+# messages for missing keys that have no default
 _REQUIRED = {
-    "ckpt": "name a checkpoint: ckpt=pretrained or ckpt=PATH",
-    "out": "name the file to write: out=PATH",
-    "data.dir": "name the folder with the data: data.dir=DIR",
+    "ckpt": "ckpt is required: set ckpt=pretrained or ckpt=PATH",
+    "out": "out is required: set out=PATH, the file to write",
+    "data.dir": "data.dir is required: set data.dir=DIR, the folder with the data",
 }
 
 
@@ -35,20 +35,20 @@ def hydra_command(
     needs: Sequence[str] = (),
     resolvers: Mapping[str, Callable[..., Any]] = MappingProxyType({}),
 ) -> Callable[[], None]:
-    """The ``main`` of a command that composes a configuration.
+    """Make the ``main`` function of a command that composes a configuration.
 
     Args:
-        name: of the command and of its config file.
-        task: the module whose ``run(cfg)`` does the work, imported once the configuration is composed.
-        extra: the optional dependencies of this package that the command needs.
-        needs: the packages among them that are looked for at the start, before Hydra makes an output directory.
-        resolvers: what the config file calls as ``${name:...}``, once for each argument.
+        name: the name of the command and of its config file.
+        task: the module whose ``run(cfg)`` does the work, imported after the configuration is composed.
+        extra: the extra of this package with the command's optional dependencies.
+        needs: packages of that extra that are checked before Hydra creates an output directory.
+        resolvers: functions that the config file calls as ``${name:...}``, once for each argument.
     """
 
     def main() -> None:
         with exit_on_user_error():
             if any(word in ("--help", "-h") for word in sys.argv[1:]):
-                print(help_text(name, sys.argv[1:]), flush=True)  # here, where a closed pipe is no traceback
+                print(help_text(name, sys.argv[1:]), flush=True)  # inside, to end without a traceback on a closed pipe
                 return
             refuse_former_words(sys.argv[1:])
             for package in needs:
@@ -60,12 +60,12 @@ def hydra_command(
 
 
 def refuse_former_words(words: Sequence[str]) -> None:
-    """Raises FerError if a word of the command line sets a key that has been renamed."""
+    """Raise FerError if a word of the command line sets a key that has been renamed."""
     refuse_former_keys(word.partition("=")[0].lstrip("+~").removeprefix(_SEARCHED) for word in words)
 
 
 def _run_hydra(name: str, task: str, extra: str, resolvers: Mapping[str, Callable[..., Any]]) -> None:
-    # else Hydra reports the errors itself, over several lines
+    # otherwise Hydra reports errors itself, in several lines
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     import hydra
     from hydra.core.hydra_config import HydraConfig
@@ -77,7 +77,7 @@ def _run_hydra(name: str, task: str, extra: str, resolvers: Mapping[str, Callabl
     from fer_lightning.utils.output_dir import removed_on_failure
 
     for resolver, call in resolvers.items():
-        # use_cache, because each call would read the clock anew
+        # use_cache, because each call would read the clock again
         OmegaConf.register_new_resolver(resolver, call, use_cache=True, replace=True)
 
     def run(cfg: "DictConfig") -> Any:
@@ -85,11 +85,11 @@ def _run_hydra(name: str, task: str, extra: str, resolvers: Mapping[str, Callabl
         with exit_on_user_error(), removed_on_failure():
             if missing:
                 raise FerError("; ".join(_REQUIRED.get(key, f"{key} is required: {key}=VALUE") for key in missing))
-            if HydraConfig.get().mode != RunMode.MULTIRUN:  # a sweep goes on after a run with a wrong value
+            if HydraConfig.get().mode != RunMode.MULTIRUN:  # a sweep continues after a run with a wrong value
                 check(name, cfg)
             return import_task(task, name, extra).run(cfg)
 
-    run.__module__ = f"fer_lightning.{name}"  # after which Hydra names the job and its log file
+    run.__module__ = f"fer_lightning.{name}"  # Hydra names the job and its log file after it
     try:
         hydra.main(version_base="1.3", config_path="pkg://fer_lightning.conf", config_name=name)(run)()
     except InstantiationException:
@@ -102,7 +102,7 @@ def import_task(module: str, name: str, extra: str) -> Any:
     """Import the module that does a command's work.
 
     Raises:
-        FerError: a package of another project is not installed.
+        FerError: a third-party package is not installed.
     """
     try:
         return importlib.import_module(module)
@@ -118,7 +118,7 @@ def _missing(name: str, package: str, extra: str) -> FerError:
 
 
 def _composition_mistake(error: "HydraException", name: str) -> str:
-    """What is wrong with the words of the command line, in one sentence."""
+    """Describe a composition error in one sentence."""
     text = " ".join(str(error).split())
     unknown = re.match(r"Could not override '([^']+)'", text)
     if unknown:
@@ -129,13 +129,13 @@ def _composition_mistake(error: "HydraException", name: str) -> str:
     if choice:
         group, given, options = choice[1], choice[2], choice[3].split()
         if group in ("hydra/launcher", "hydra/sweeper"):
-            return f"there is no {group}={given}; more of them come with pip install 'fer_lightning[sweep]'"
+            return f"there is no {group}={given}; to install more of them: pip install 'fer_lightning[sweep]'"
         return f"there is no {group}={given}; choose one of {', '.join(options)}"
     return text.partition(" See https://")[0]
 
 
 def argument_parser(prog: str, purpose: str, examples: Sequence[str]) -> argparse.ArgumentParser:
-    """The parser of a command that takes files: its help ends with the examples."""
+    """Make an argument parser whose help ends with examples."""
     return argparse.ArgumentParser(
         prog=prog,
         description=filled(purpose),

@@ -1,4 +1,4 @@
-"""What a figure was measured on."""
+"""Describe the machine and the software versions, for reports."""
 
 import os
 import platform
@@ -8,7 +8,7 @@ import torch
 
 
 def processor() -> str:
-    """The name of the processor, or its architecture if it has none."""
+    """The name of the processor, or its architecture if the name is unknown."""
     return torch.cpu.get_capabilities().get("cpu_name") or platform.machine()
 
 

@@ -1,4 +1,4 @@
-"""Writing a file so that nobody ever sees half of it."""
+"""Write files atomically, and lock them."""
 
 import contextlib
 import errno
@@ -19,7 +19,7 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def user_cache() -> Path:
-    """The user's own cache folder, which may not exist yet.
+    """The user's cache folder for this project, which may not exist yet.
 
     Raises:
         RuntimeError: the user has no home directory.
@@ -28,18 +28,18 @@ def user_cache() -> Path:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write ``text``, whole or not at all."""
+    """Write ``text`` to ``path`` atomically."""
     with replacing(path) as temporary:
         temporary.write_text(text)
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write ``value`` as indented JSON, whole or not at all."""
+    """Write ``value`` to ``path`` as indented JSON, atomically."""
     write_text(path, json.dumps(value, indent=2) + "\n")
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """The JSON object in ``path``; None if there is no such file, or if it is damaged, which a warning says."""
+    """The JSON object in ``path``; None if the file does not exist or, with a warning, if it is damaged."""
     try:
         value = json.loads(path.read_bytes())
     except FileNotFoundError:
@@ -47,19 +47,19 @@ def read_json(path: Path) -> dict[str, Any] | None:
     except (ValueError, RecursionError):  # wrong JSON and wrong UTF-8 are both ValueErrors
         value = None
     if not isinstance(value, dict):
-        log.warning("%s is damaged and is ignored", path)
+        log.warning("ignoring %s: the file is damaged", path)
         return None
     return value
 
 
 def copy(source: Path, target: Path) -> None:
-    """Copy a file, whole or not at all."""
+    """Copy a file atomically."""
     with replacing(target) as temporary:
         shutil.copyfile(source, temporary)
 
 
 def umask() -> int:
-    """The permissions that this process takes from new files; asking for them means setting them for a moment."""
+    """The process's umask; it can only be read by setting it for a moment."""
     current = os.umask(0o077)
     os.umask(current)
     return current
@@ -67,18 +67,19 @@ def umask() -> int:
 
 @contextlib.contextmanager
 def locked(path: Path, wait: float = -1) -> Iterator[None]:
-    """Keep other processes that lock the same path out while the block runs; the lock ends with the process.
+    """Hold a lock on ``path`` while the block runs; the lock ends with the process.
 
-    The lock is a hidden file beside ``path``. It is removed in the end, so one that waited can find itself
-    with another that came later: what the block makes, it has to look for first, and to put there by a rename.
+    The lock is a hidden file next to ``path``, which is removed at the end. A process that waited for it can
+    therefore run at the same time as one that came later. So the block must first check whether its output already
+    exists, and must put the output in place by a rename.
 
     Args:
         path: a file or a folder, which need not exist.
-        wait: seconds to wait for another process to end; -1 waits for ever.
+        wait: seconds to wait for another process; -1 waits forever.
 
     Raises:
-        filelock.Timeout: another process did not end in time.
-        OSError: the folder cannot be written.
+        filelock.Timeout: another process still holds the lock.
+        OSError: the folder is not writable.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = path.with_name(f".{path.name}.lock")
@@ -91,12 +92,12 @@ def locked(path: Path, wait: float = -1) -> Iterator[None]:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside ``path`` that takes its place on success and vanishes on failure.
+    """Yield a temporary path next to ``path`` that replaces ``path`` on success and is deleted on failure.
 
-    A link keeps pointing where it points, and what it points to is replaced. What is not a regular file, such as a
-    device or a pipe, is given itself. The file's permissions are the former file's, else what the umask leaves.
-    Makes the folder where needed. The content is on the disk before the name points to it, and the name before the
-    block ends, so neither is lost when the machine goes down.
+    For a symbolic link, the file that it points to is replaced. If ``path`` is not a regular file but a device or a
+    pipe, it is yielded itself. The new file keeps the permissions of the former one; without one, they follow the
+    umask. A missing folder is created. The content is flushed to disk before the rename, and the rename before the
+    block ends, so neither is lost if the machine crashes.
     """
     target = Path(os.path.realpath(path))
     if target.exists() and not target.is_file() and not target.is_dir():
@@ -114,29 +115,29 @@ def replacing(path: Path) -> Iterator[Path]:
     except BaseException as error:
         temporary.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.errno in NO_ROOM and error.filename is None:
-            error.filename = str(path)  # which write() does not say
+            error.filename = str(path)  # write() does not set it
         raise
 
 
 def _flush(path: Path) -> None:
-    """Wait until a file, or a folder's names, are on the disk."""
-    if path.is_dir() and os.name == "nt":  # where folders cannot be opened
+    """Flush a file, or the entries of a folder, to disk."""
+    if path.is_dir() and os.name == "nt":  # Windows cannot open folders
         return
     descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
     try:
         os.fsync(descriptor)
     except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # of file systems that cannot, such as some network ones
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems cannot
             raise
     finally:
         os.close(descriptor)
 
 
 def _make_beside(target: Path) -> Path:
-    """An empty hidden file in the same folder; mkstemp would make it private, whatever the umask says."""
+    """Create an empty hidden file in the same folder; mkstemp would make it private and ignore the umask."""
     while True:
-        # short, because the target's name may be as long as names can be; the same suffix, by which some writers
-        # choose a format
+        # a short name, because the target's may already have the maximum length; the same suffix, because some
+        # writers choose the format by it
         path = target.with_name(f".{secrets.token_hex(8)}{target.suffix[:16]}")
         with contextlib.suppress(FileExistsError):
             path.touch(exist_ok=False)

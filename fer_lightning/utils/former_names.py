@@ -1,4 +1,4 @@
-"""Names that earlier versions wrote into checkpoints and runs, and what they are called now."""
+"""Names that earlier versions wrote to checkpoints and runs, with their current names."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -35,16 +35,16 @@ KEYS = {
     "init": "init_from",
     "decay_vectors": "no_decay_on_norm_and_bias",
 }
-REVERSED = {"decay_vectors"}  # true has become false, and false true
+REVERSED = {"decay_vectors"}  # keys for which true and false have been exchanged
 
 
 def current_target(target: Any) -> Any:
-    """The dotted path that ``_target_`` means today; what is not a former name stays as it is."""
+    """The current dotted path of a ``_target_``; anything that is not a former name is returned unchanged."""
     return _TARGETS.get(target, target) if isinstance(target, str) else target
 
 
 def current_values(values: Mapping[Any, Any]) -> dict[Any, Any]:
-    """The plain values of a run's or checkpoint's config under the names that its keys have today."""
+    """The plain values of a run's or checkpoint's config, with former key names replaced by current ones."""
     renamed = _renamed(values, "")
     callbacks, augment = renamed.get("callbacks"), renamed.get("augment")
     if isinstance(callbacks, dict) and isinstance(augment, dict) and "resizing" in callbacks:
@@ -56,7 +56,7 @@ def _renamed(values: Mapping[Any, Any], group: str) -> dict[Any, Any]:
     renamed: dict[Any, Any] = {}
     for name, value in values.items():
         key = f"{group}{name}"
-        if isinstance(value, Mapping) and not group:  # no key below a group's own keys was renamed
+        if isinstance(value, Mapping) and not group:  # no key below the second level was renamed
             renamed[name] = _renamed(value, f"{name}.")
         elif key in KEYS and KEYS[key].startswith(group):
             renamed[KEYS[key].removeprefix(group)] = not value if key in REVERSED and isinstance(value, bool) else value
@@ -66,14 +66,14 @@ def _renamed(values: Mapping[Any, Any], group: str) -> dict[Any, Any]:
 
 
 def _size_schedule(resizing: Any) -> Any:
-    """``augment.size_schedule`` of a former callback that changed the size of crops."""
+    """The ``augment.size_schedule`` that replaces a former callback for the size of crops."""
     if not isinstance(resizing, Mapping):
         return []
     return resizing["schedule"] if "schedule" in resizing else [[resizing["until"], resizing["size"]]]
 
 
 def refuse_former_keys(keys: Iterable[str]) -> None:
-    """Refuse keys that have another name today.
+    """Reject keys that have been renamed.
 
     Raises:
         FerError: one of ``keys`` is a former name; the text gives the current one.

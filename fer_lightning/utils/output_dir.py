@@ -1,4 +1,4 @@
-"""A command's output directory: checked before Hydra makes it, removed if the command fails at the start."""
+"""A command's output directory: checked before Hydra creates it, removed if the command fails at the start."""
 
 import contextlib
 import shutil
@@ -12,24 +12,24 @@ from omegaconf import DictConfig
 
 from fer_lightning.errors import exit_on_user_error
 
-# what Hydra and the start of a run write, before there is a result
+# files that Hydra and the start of a run write before there is a result
 _WRITTEN_AT_THE_START = (".hydra", "run.yaml", "config.yaml")
 
-_made: list[Path] = []  # this command's output directory, and those above it that did not exist either
+_made: list[Path] = []  # this command's output directory and the parent directories that were created with it
 
 
 @contextlib.contextmanager
 def removed_on_failure() -> Iterator[None]:
-    """Remove the output directory that this command made, if the block fails before it has written a result.
+    """Remove the output directory that this command created if the block fails before it has written a result.
 
-    It stays after Ctrl-C, and if it is not new.
+    The directory is kept after Ctrl-C, or if it already existed.
     """
     try:
         yield
     except Exception:
         if _made and all(_is_of_the_start(path) for path in _made[0].iterdir()):
             shutil.rmtree(_made[0], ignore_errors=True)
-            with contextlib.suppress(OSError):  # the first that is not empty, such as of another run
+            with contextlib.suppress(OSError):  # stop at the first folder that is not empty
                 for folder in _made[1:]:
                     folder.rmdir()
         raise
@@ -40,10 +40,10 @@ def _is_of_the_start(path: Path) -> bool:
 
 
 class WritableOutputDir(Callback):
-    """Ends a command in one sentence where Hydra would end in a traceback.
+    """Ends the command with one sentence, where Hydra would print a traceback, if the output directory is unusable.
 
     Raises:
-        SystemExit: 1; the directory cannot be made or written.
+        SystemExit: status 1; the directory cannot be created or written.
     """
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
@@ -62,5 +62,5 @@ def _try(folder: Path) -> None:
         try:
             tempfile.TemporaryFile(dir=folder).close()
         except OSError as error:
-            error.filename = str(folder)  # and not the file's chance name
+            error.filename = str(folder)  # not the random name of the temporary file
             raise

@@ -1,4 +1,4 @@
-"""Keep other libraries from talking over what a command says."""
+"""Silence messages of libraries that would hide a command's own output."""
 
 import contextlib
 import logging
@@ -10,10 +10,10 @@ from collections.abc import Iterator
 
 
 def quiet_libraries() -> None:
-    """Silence advice that does not apply here; warnings that a user can act on stay."""
-    # "GPU available: False", advice on cloud loggers: repeated by each Trainer, and there are many
+    """Silence advice that does not apply here; warnings that a user can act on are kept."""
+    # "GPU available: False" and advice on cloud loggers, repeated by each of the many Trainers
     logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
-    # that SIGTERM came: we say how to go on
+    # the report of SIGTERM: our own message says how to resume
     logging.getLogger("lightning.pytorch.trainer.connectors.signal_connector").setLevel(logging.WARNING)
     # a batch is one gather from mapped memory: loader workers would cost more than they save
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
@@ -21,21 +21,21 @@ def quiet_libraries() -> None:
     warnings.filterwarnings(
         "ignore", message=".*The number of training batches.*is smaller than the logging interval.*"
     )
-    # resuming a run writes where it wrote before, on purpose
+    # a resumed run writes to the same folder on purpose
     warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty.*")
-    # torchmetrics has summed the scores over all processes before they are logged
+    # torchmetrics has already reduced the scores over all processes when they are logged
     warnings.filterwarnings("ignore", message=".*It is recommended to use `self.log.*sync_dist=True.*")
-    # a loss that is no number ends the run with a sentence of ours
+    # a NaN loss ends the run with our own message
     warnings.filterwarnings("ignore", message=".*Encountered `nan` values in tensor.*")
     # Lightning 2.6 on newer releases of torch
     warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.*")
-    # TensorBoard's own sign that TensorFlow is not to be loaded: saves seconds and a page of messages
+    # tells TensorBoard not to load TensorFlow, which saves seconds and a page of messages
     sys.modules.setdefault("tensorboard.compat.notf", types.ModuleType("tensorboard.compat.notf"))
 
 
 @contextlib.contextmanager
 def quiet_native_code() -> Iterator[None]:
-    """Drop what libraries write to standard error past Python: LiteRT announces each interpreter it makes."""
+    """Discard what native code writes to standard error: LiteRT announces each interpreter it creates."""
     sys.stderr.flush()
     kept = os.dup(2)
     try:

@@ -1,11 +1,11 @@
-"""Words of a Hydra command line that can be pasted into a shell."""
+"""Quote words of a Hydra command line for pasting into a shell."""
 
 import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-# what Hydra takes in a value without quotes, but for characters that mean something to it
+# characters that Hydra accepts in an unquoted value and that have no special meaning
 _UNQUOTED = re.compile(r"[A-Za-z0-9_./+-]+")
 
 
@@ -15,7 +15,7 @@ def override(key: str, value: Path | str | Sequence[Path | str]) -> str:
         text = _quoted(str(value))
     else:
         text = f"[{','.join(_quoted(str(each)) for each in value)}]"
-    # shells take a list of plain paths as a pattern that matches nothing, so the whole word is quoted then
+    # shells interpret a list in brackets as a pattern, so the whole word is quoted
     return shlex.quote(f"{key}={text}")
 
 
@@ -27,6 +27,6 @@ def resume(run_dir: Path) -> str:
 def _quoted(value: str) -> str:
     if _UNQUOTED.fullmatch(value):
         return value
-    # a backslash escapes a quote, and itself only before one
+    # a backslash escapes a quote, and escapes itself only before a quote
     text = re.sub(r"(\\*)('|\Z)", lambda found: found[1] * 2 + ("\\'" if found[2] else ""), value)
     return f"'{text}'"

@@ -1,4 +1,4 @@
-"""What may be shown on a terminal of text that comes from outside, such as the names of files."""
+"""Show tables, and text from outside such as file names, safely on a terminal."""
 
 import codecs
 import io
@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.table import Table
 
-_TABLE_WIDTH = 80  # columns, into which our tables fit
-# controls (escape sequences among them), invisible format characters (which can reverse the text), lone surrogates
+_TABLE_WIDTH = 80  # columns; all tables fit in them
+# controls (including escape sequences), invisible format characters (which can reverse the text), lone surrogates
 # (bytes of a name that are not UTF-8), and line and paragraph separators
 _UNPRINTABLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-# what libraries draw with, for output that has ASCII or Latin-1 alone
+# replacements for the drawing characters of libraries, for output limited to ASCII or Latin-1
 _PLAIN = str.maketrans("\u2022\u2026\u2013\u2014\u2500\u2501\u2578\u257a", "*.------")
 
 
 def printable(text: str) -> str:
-    r"""``text`` with every character that could steer a terminal written as an escape such as ``\x1b``."""
+    r"""``text`` with every character that could control a terminal replaced by an escape such as ``\x1b``."""
     return "".join(
         character.encode("unicode_escape", "surrogatepass").decode("ascii")
         if unicodedata.category(character) in _UNPRINTABLE
@@ -29,11 +29,13 @@ def printable(text: str) -> str:
 
 
 def make_table(title: str | None, columns: Sequence[str], *, texts: int = 1, caption: str | None = None) -> "Table":
-    """A table with the project's lines and alignment.
+    """Make a table with the project's lines and alignment.
 
     Args:
-        columns: their headings.
-        texts: how many of them, from the left, hold text, which may be wrapped; the others hold numbers.
+        title: title above the table.
+        columns: column headings.
+        texts: number of columns, from the left, that contain text and may be wrapped; the others contain numbers.
+        caption: text below the table.
     """
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
@@ -46,8 +48,8 @@ def make_table(title: str | None, columns: Sequence[str], *, texts: int = 1, cap
 
 
 def print_table(table: "Table") -> None:
-    """Print a table with all of its columns: on a narrow terminal its lines are wrapped, and nothing is cut off."""
-    from rich.console import Console  # which commands that fail at once do without
+    """Print a table without truncating it: on a narrow terminal its lines are wrapped."""
+    from rich.console import Console  # imported late, because commands that fail early do not need it
 
     console = Console()
     if console.width < _TABLE_WIDTH:
@@ -56,7 +58,7 @@ def print_table(table: "Table") -> None:
 
 
 def accept_any_character() -> None:
-    """Write a character that standard output or standard error cannot encode as an escape, instead of failing on it."""
+    """Make standard output and standard error escape characters that they cannot encode, instead of failing."""
     codecs.register_error("plain", _plain)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

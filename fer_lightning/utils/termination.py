@@ -1,4 +1,4 @@
-"""SIGTERM and SIGHUP as exceptions, so that a command cleans up before it ends."""
+"""Turn SIGTERM and SIGHUP into exceptions, which lets a command clean up before it ends."""
 
 import contextlib
 import signal
@@ -11,10 +11,10 @@ from fer_lightning.errors import Terminated
 
 @contextlib.contextmanager
 def raising_on_termination() -> Iterator[None]:
-    """Raise on the first SIGTERM or SIGHUP; a signal that is ignored, as SIGHUP is under nohup, stays ignored.
+    """Raise on the first SIGTERM or SIGHUP; ignored signals, such as SIGHUP under nohup, stay ignored.
 
     Raises:
-        Terminated: the signal came.
+        Terminated: the process received the signal.
     """
     former: dict[int, Any] = {}
 

@@ -53,6 +53,6 @@ def test_skips_what_is_done_and_resumes_what_was_begun(start, tmp_path):
 
 
 def test_stops_with_the_step_that_fails(start):
-    with pytest.raises(SystemExit, match="error: step best failed with exit code 1; mend it"):
+    with pytest.raises(SystemExit, match="error: step best failed with exit code 1; fix the cause"):
         start(code=1)
     assert len(start.ran) == 1

@@ -125,7 +125,7 @@ def test_fetches_what_the_project_reads_and_checks_it(kaggle, download, tmp_path
     process = download()
     assert process.returncode == 0, process.stderr
     assert names(tmp_path / "data") == {"icml_face_data.csv.zip", "train.csv"}
-    assert "icml_face_data.csv.zip: 35 faces, whole" in process.stdout
+    assert "icml_face_data.csv.zip: 35 faces, complete" in process.stdout
     loaded = cache.load(kaggle_csv.find_training_file(tmp_path / "data"))
     assert (loaded.labels == faces.labels).all()
 
@@ -153,26 +153,26 @@ def test_damaged_file_is_named(kaggle, download):
     process = download()
     assert process.returncode == 1
     last = process.stderr.splitlines()[-1]  # behind the progress bars
-    assert "train.csv arrived damaged; delete it and download again" in last
+    assert "train.csv is damaged; delete it and download it again" in last
     assert "row 1" in last
     assert "Traceback" not in process.stderr
 
 
 def test_rules_not_accepted(kaggle, download):
     kaggle.refusal = 403
-    assert_one_sentence(download(), "accepted the competition's rules", "/rules")
+    assert_one_sentence(download(), "accept the competition rules first", "/rules")
 
 
 def test_rejected_credentials(kaggle, download):
     kaggle.refusal = 401
-    assert_one_sentence(download(), "does not accept the credentials", "kaggle.json")
+    assert_one_sentence(download(), "rejected the credentials", "kaggle.json")
 
 
 def test_no_credentials(kaggle, download, tmp_path):
     process = download(credentials=False)
-    assert_one_sentence(process, "no Kaggle credentials", "/settings", str(tmp_path / "home" / ".kaggle"))
+    assert_one_sentence(process, "Kaggle credentials are missing", "/settings", str(tmp_path / "home" / ".kaggle"))
     assert not (tmp_path / "data").exists()
 
 
 def test_offline(download):
-    assert_one_sentence(download(), "Kaggle cannot be reached", "the same command goes on")
+    assert_one_sentence(download(), "cannot reach Kaggle", "run the command again")

@@ -54,7 +54,7 @@ def test_the_command(checkpoint, faces, tmp_path):
     assert Image.open(tmp_path / "out" / "explain.png").width > 500
     assert run_command("fer_lightning.explain", *words, "rows=[1,2]", cwd=tmp_path).returncode == 0
     for word, message in (
-        ("rows=[1,99]", "rows must be row numbers from 0 to 34, got 99"),
+        ("rows=[1,99]", "rows must be integers from 0 to 34, got 99"),
         ("faces=0", "faces must be an integer from 1 to 20, got 0"),
     ):
         assert_one_sentence(run_command("fer_lightning.explain", *words, word, cwd=tmp_path), message)
@@ -62,4 +62,4 @@ def test_the_command(checkpoint, faces, tmp_path):
 
 @pytest.mark.parametrize("words", [["ckpt=nothing.ckpt"]])
 def test_missing_checkpoint(tmp_path, words):
-    assert_one_sentence(run_command("fer_lightning.explain", *words, cwd=tmp_path), "there is no checkpoint")
+    assert_one_sentence(run_command("fer_lightning.explain", *words, cwd=tmp_path), "no such file")

@@ -100,7 +100,7 @@ def test_help_has_the_comments_of_the_configs(helps):
     assert "label_smoothing=0.0 share of the training target that is spread over all classes" in text
     assert "optimizer=adam adam | adamw | sgd" in text
     assert "+experiment=NAME " in text
-    assert "ckpt=... required: pretrained, or a checkpoint" in " ".join(helps["evaluate"]["out"].split())
+    assert "ckpt=... required: pretrained, or the path of a checkpoint" in " ".join(helps["evaluate"]["out"].split())
 
 
 def test_help_describes_the_group_that_is_chosen(entry_points, tmp_path):
@@ -114,10 +114,10 @@ def test_help_describes_the_group_that_is_chosen(entry_points, tmp_path):
         (["fer-explain", "ckpt=pretrained", "foo=1"], "there is no key foo; fer-explain --help lists the keys"),
         (["fer-train", "optimizer.lrr=1"], "there is no key optimizer.lrr; fer-train --help lists the keys"),
         (["fer-train", "optimizer=x"], "there is no optimizer=x; choose one of adam, adamw, sgd"),
-        (["fer-train", "data=folder"], "name the folder with the data: data.dir=DIR"),
-        (["fer-evaluate"], "name a checkpoint: ckpt=pretrained or ckpt=PATH"),
-        (["fer-export", "out=x"], "name a checkpoint: ckpt=pretrained or ckpt=PATH"),
-        (["fer-train", "hydra/launcher=x"], "there is no hydra/launcher=x; more of them come with pip install"),
+        (["fer-train", "data=folder"], "data.dir is required: set data.dir=DIR"),
+        (["fer-evaluate"], "ckpt is required: set ckpt=pretrained or ckpt=PATH"),
+        (["fer-export", "out=x"], "ckpt is required: set ckpt=pretrained or ckpt=PATH"),
+        (["fer-train", "hydra/launcher=x"], "there is no hydra/launcher=x; to install more of them: pip install"),
         (["fer-train", "seed=["], "no viable alternative at input '['"),
     ],
 )

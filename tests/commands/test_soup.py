@@ -116,14 +116,14 @@ def test_does_not_change_its_members(compose, tmp_path, members):
 
 def test_refuses_other_architectures_and_says_which(compose, tmp_path, members):
     other = save(tmp_path / "other.ckpt", 0, sizes={"channels": [4, 4, 4, 8], "dense": [8]})
-    with pytest.raises(FerError, match=r"other\.ckpt and .*0\.ckpt hold networks of different architectures"):
+    with pytest.raises(FerError, match=r"other\.ckpt and .*0\.ckpt have different architectures"):
         soup(compose, tmp_path, [members[0], other])
     assert not (tmp_path / "soup.ckpt").exists()
 
 
 def test_refuses_averages_in_the_place_of_raw_weights(compose, tmp_path):
     members = [save(tmp_path / f"{seed}.ckpt", seed, weight_averaging={"decay": 0.998}) for seed in (0, 1)]
-    with pytest.raises(FerError, match=r"0\.ckpt holds averaged weights only"):
+    with pytest.raises(FerError, match=r"0\.ckpt contains only averaged weights"):
         soup(compose, tmp_path, members)
     soup(compose, tmp_path, members, "weights=averaged")
 

@@ -43,13 +43,13 @@ def test_a_failing_run_stops_neither_the_rest_nor_the_table(swept):
     assert [bool(row["accuracy"]) for row in rows] == [True, False, False]
     assert "optimizer.lr must be a number >= 0, got -1" in rows[1]["error"]
     assert "the training loss" in rows[2]["error"]
-    assert "this run failed, the sweep goes on" in said
+    assert "this run failed, the sweep continues" in said
     assert "3 runs, by accuracy" in said
     assert Image.open(folder / sweep.PICTURE_FILE).width > 500
 
 
 def test_the_winner_can_be_trained_again(swept):
-    (line,) = (line for line in swept[1].splitlines() if line.startswith("the best again: "))
+    (line,) = (line for line in swept[1].splitlines() if line.startswith("train the best run again: "))
     words = shlex.split(line)
     assert words[3:6] == ["python", "-m", "fer_lightning.train"]
     assert "optimizer.lr=0.001" in words
@@ -87,7 +87,7 @@ def test_an_interrupted_sweep_shows_what_is_done(tmp_path):
         process.kill()
     assert process.returncode == 130
     assert "2 runs, by accuracy" in said
-    assert "the best again: " in said
+    assert "train the best run again: " in said
 
 
 def made(folder, number, words, accuracy=None):
@@ -106,9 +106,9 @@ def test_ranks_what_is_done_so_far(tmp_path):
     assert sweep.swept(runs) == ["optimizer"]
     process = run_command("fer_lightning.sweep", str(tmp_path), cwd=tmp_path)
     assert process.returncode == 0, process.stderr
-    assert "the best again: python -m fer_lightning.train seed=0 optimizer=adam\n" in process.stdout
+    assert "train the best run again: python -m fer_lightning.train seed=0 optimizer=adam\n" in process.stdout
 
 
 def test_no_sweep(tmp_path):
-    with pytest.raises(FerError, match="holds no run of a sweep"):
+    with pytest.raises(FerError, match="contains no run of a sweep"):
         sweep.read_runs(tmp_path)

@@ -22,12 +22,12 @@ def test_what_is_printed_can_be_pasted(tmp_path):
     first = run_command("fer_lightning.train", *SHRUNK, "phases.baseline.epochs=1", *words, cwd=tmp_path)
     assert first.returncode == 0, first.stderr
     again = run_command("fer_lightning.train", *SHRUNK, *words, cwd=tmp_path)
-    assert_one_sentence(again, "holds a run already: go on with it by ")
-    word = again.stderr.split("go on with it by ")[1].removesuffix(", or name another hydra.run.dir\n")
+    assert_one_sentence(again, "already contains a run: resume it with ")
+    word = again.stderr.split("resume it with ")[1].removesuffix(", or choose another hydra.run.dir\n")
     shell = f"{shlex.quote(sys.executable)} -m fer_lightning.train {word}"
     resumed = subprocess.run(shell, shell=True, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert resumed.returncode == 0, resumed.stderr
-    assert "phase baseline is done already" in resumed.stdout
+    assert "phase baseline is already done" in resumed.stdout
 
 
 @pytest.fixture(scope="module")

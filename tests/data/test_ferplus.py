@@ -68,11 +68,14 @@ def test_most_voted():
     ("text", "part"),
     [
         ("Usage,neutral\nTraining,1\n", "has no column NF"),
-        (f"{HEADER}\nTraining,a.png,4,0,0,1,3,2,0,0,0,eleven\n", "row 1: NF is 'eleven', not a number of votes"),
-        (f"{HEADER}\nTraining,a.png,4,0,0,1,3,2,0,0,0,11\n", "row 1: NF is '11'"),
-        (f"{HEADER}\nTraining,a.png,4,0,0,1,3,2,0,0,0,{'1' * 5000}\n", f"row 1: NF is '{'1' * 30}', not"),
-        (f"{HEADER}\nTraining,a.png,4,0\n", "row 1: .* is None"),
-        ("\xff\xfe", "is no CSV file"),
+        (
+            f"{HEADER}\nTraining,a.png,4,0,0,1,3,2,0,0,0,eleven\n",
+            "row 1: NF must be an integer from 0 to 10, got 'eleven'",
+        ),
+        (f"{HEADER}\nTraining,a.png,4,0,0,1,3,2,0,0,0,11\n", "row 1: NF must .* got '11'"),
+        (f"{HEADER}\nTraining,a.png,4,0,0,1,3,2,0,0,0,{'1' * 5000}\n", f"row 1: NF must .* got '{'1' * 30}'$"),
+        (f"{HEADER}\nTraining,a.png,4,0\n", "row 1: .* got None"),
+        ("\xff\xfe", "is not a CSV file"),
     ],
 )
 def test_malformed_files_are_named_with_row_and_column(path, text, part):
@@ -87,5 +90,5 @@ def test_missing_file_says_where_to_get_it(tmp_path):
 
 
 def test_votes_of_another_file(path, faces):
-    with pytest.raises(FerError, match=r"has 2 rows and .* 35: FER\+ goes with"):
+    with pytest.raises(FerError, match=r"has 2 rows, but .* has 35: FER\+ needs"):
         ferplus.read_votes_of(faces, path.parent)

@@ -344,7 +344,7 @@ class TestCommand:
         assert set(manifest["files"]) == {"FER2013.tflite", "FER2013.onnx"}
         verified = manifest["verified_on"]
         assert verified["faces"] == 256
-        assert verified["source"] == "val split of fer2013.csv and 56 drawn sample faces (not FER2013)"
+        assert verified["source"] == "val split of fer2013.csv and 56 synthetic faces (not FER2013)"
         assert verified["calibrated_on"] == "training faces of fer2013.csv"
         assert {path.name for path in tmp_path.iterdir()} == {"bundle", "fer2013.csv", "fer2013.csv.cache.npy"}
         again = run_command("fer_lightning.export", *words, "export.formats=[]", cwd=tmp_path)
@@ -393,9 +393,9 @@ class TestCommand:
         ("word", "complaint"),
         [
             ("verify.faces=10", "verify.faces must be an integer >= 256, got 10"),
-            ("+verify.limits.onnx.loss=1", "verify.limits.onnx.loss is not a key of"),
+            ("+verify.limits.onnx.loss=1", "verify.limits.onnx has no key loss"),
             ("export.formats=onnx", "export.formats must be a list"),
-            ("ckpt=none.ckpt", "there is no checkpoint none.ckpt"),
+            ("ckpt=none.ckpt", "no such file: none.ckpt"),
         ],
     )
     def test_wrong_words(self, tmp_path, word, complaint):

@@ -90,7 +90,7 @@ def test_fewer_faces_than_processes():
     datamodule = factories.synthetic(train=7, val=2, test=7, seed=0)
     datamodule.trainer = SimpleNamespace(world_size=3, global_rank=0)
     datamodule.setup()
-    with pytest.raises(FerError, match="2 faces to validate on cannot be shared among 3 processes"):
+    with pytest.raises(FerError, match="2 validation faces are too few for 3 processes"):
         datamodule.val_dataloader()
 
 
@@ -126,4 +126,4 @@ def test_a_search_in_several_processes(tmp_path, monkeypatch):
 def test_processes_from_outside_need_one_run_directory(tmp_path, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("RANK", "0")
-    assert_one_sentence(run_command("fer_lightning.train", *SHRUNK, cwd=tmp_path), "name hydra.run.dir=DIR")
+    assert_one_sentence(run_command("fer_lightning.train", *SHRUNK, cwd=tmp_path), "set hydra.run.dir=DIR")

@@ -119,7 +119,7 @@ class TestPhase:
 
     def test_nothing_wrong(self, fit, caplog):
         assert fit([]).skipped
-        assert "phase hard is skipped: there are no hard examples" in caplog.text
+        assert "skipping phase hard: there are no hard examples" in caplog.text
 
     def test_one_wrong_example_is_too_few_to_hold_one_out(self, fit, datamodule):
         assert fit(datamodule.rows("train")[:1], holdout=0.2).skipped

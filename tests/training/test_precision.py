@@ -83,7 +83,7 @@ def test_it_is_measured_once_on_a_machine(timer, monkeypatch, caplog):
     again = timer(FLOAT32, avx512_bf16=True)
     assert best_precision("cpu") == "bf16-mixed"
     assert again.calls == 0
-    assert "200 GFLOP/s in bfloat16, 100 in float32 (measured before)" in caplog.text
+    assert "200 GFLOP/s in bfloat16, 100 in float32 (measured earlier)" in caplog.text
     assert len(caplog.records) == 2
     monkeypatch.setattr(torch, "__version__", "99.0")
     assert best_precision("cpu") == "32-true"

@@ -43,7 +43,7 @@ def test_targets_do_not(saved, group, entry):
     content = yaml.safe_load(saved.read_text())
     content["values"][group][entry] = {"_target_": "os.system", "command": "true"}
     saved.write_text(yaml.safe_dump(content))
-    with pytest.raises(FerError, match="not what the packaged config says"):
+    with pytest.raises(FerError, match="which differs from the packaged config"):
         load(saved)
 
 

@@ -52,7 +52,7 @@ def test_sigterm_says_how_to_go_on(stopped):
     assert code == 143
     (line,) = said.splitlines()
     assert line.startswith("stopped in phase baseline after ")
-    assert line.endswith(f"go on with: python -m fer_lightning.train resume={run_dir}")
+    assert line.endswith(f"resume with: python -m fer_lightning.train resume={run_dir}")
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "empty"])
@@ -72,8 +72,8 @@ def test_a_damaged_checkpoint_is_noticed_and_the_one_before_taken(stopped, tmp_p
     found = checkpoint_io.newest(tmp_path)
     assert found is not None
     assert found[0] == tmp_path / "before_last.ckpt"
-    assert "last.ckpt is no checkpoint" in caplog.text
-    assert "going on from what was saved before it" in caplog.text
+    assert "last.ckpt is not a checkpoint" in caplog.text
+    assert "resuming from the previous checkpoint" in caplog.text
 
 
 def test_without_any_checkpoint(tmp_path):
@@ -126,7 +126,7 @@ def test_a_second_process_on_the_same_run(stopped):
     before = {path: path.stat().st_mtime_ns for path in run_dir.rglob("*.ckpt")}
     with files.locked(run_dir / "run"):
         process = run_command("fer_lightning.train", f"resume={run_dir}", cwd=run_dir.parent)
-    assert_one_sentence(process, f"another process trains in {run_dir}")
+    assert_one_sentence(process, f"another process is training in {run_dir}")
     assert {path: path.stat().st_mtime_ns for path in run_dir.rglob("*.ckpt")} == before
 
 
@@ -158,7 +158,7 @@ def test_slurm_takes_a_job_back_and_runs_it_again(tmp_path):
         command, cwd=tmp_path, env={**env, "SLURM_RESTART_COUNT": "1"}, capture_output=True, text=True, timeout=300
     )
     assert again.returncode == 0, again.stderr
-    assert f"SLURM runs this job again: going on with {tmp_path}/run" in again.stdout
+    assert f"SLURM restarted this job: resuming {tmp_path}/run" in again.stdout
     soak.finish(tmp_path / "unbroken")
     soak.compare(tmp_path / "unbroken", tmp_path / "run")
 

@@ -1,1 +1,1 @@
-"""What needs Lightning's hooks, one concern a file."""
+"""Lightning callbacks, one per file."""

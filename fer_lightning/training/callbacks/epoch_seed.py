@@ -1,4 +1,4 @@
-"""Random draws that depend on seed, phase and epoch alone."""
+"""Random numbers that depend only on seed, phase and epoch."""
 
 from typing import Any
 
@@ -8,15 +8,14 @@ import torch
 
 
 class EpochSeed(L.Callback):
-    """Seed torch at each epoch's start, so that a resumed run draws what an unbroken one would have.
+    """Seeds torch at the start of each epoch, so a resumed run draws the same numbers as an uninterrupted one.
 
-    Dropout and augmentation draw from torch's generator, on the device; the order of the examples
-    comes from the sampler's own seed and epoch. A phase that was stopped within an epoch goes on with the
-    generators' states.
+    Dropout and augmentation draw from torch's generator on the device; the order of the examples comes from the
+    sampler's own seed and epoch. A phase that was stopped within an epoch restores the generators' states.
 
     Args:
-        seed: the run's.
-        phase: the phase's place in the run.
+        seed: the run's seed.
+        phase: the phase's position in the run, from 0.
     """
 
     def __init__(self, seed: int, phase: int) -> None:

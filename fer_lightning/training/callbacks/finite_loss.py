@@ -1,4 +1,4 @@
-"""Stop where training has diverged, before the checkpoints of that epoch are written."""
+"""Stop a diverged training before the checkpoints of that epoch are written."""
 
 import math
 
@@ -8,16 +8,16 @@ from fer_lightning.errors import FerError
 
 
 class FiniteLoss(L.Callback):
-    """Look at each epoch's training loss; once an epoch, because each look waits for the device.
+    """Checks the training loss once per epoch; each check waits for the device.
 
     Raises:
-        FerError: from ``on_train_epoch_end``, where the loss is infinite or no number.
+        FerError: from ``on_train_epoch_end``, if the loss is infinite or NaN.
     """
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         loss = float(trainer.callback_metrics["train_loss"])
         if not math.isfinite(loss):
             raise FerError(
-                f"the training loss became {loss} in epoch {trainer.current_epoch + 1}, so there is nothing more to "
-                "learn: take a lower optimizer.lr, or trainer.gradient_clip_val=1; earlier checkpoints are whole"
+                f"the training loss became {loss} in epoch {trainer.current_epoch + 1}: lower optimizer.lr, or set "
+                "trainer.gradient_clip_val=1; earlier checkpoints are intact"
             )

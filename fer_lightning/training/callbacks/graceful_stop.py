@@ -1,4 +1,4 @@
-"""Stop within an epoch and lose nothing of it."""
+"""Stop within an epoch without losing progress."""
 
 import signal
 from pathlib import Path
@@ -10,14 +10,14 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 
 class GracefulStop(L.Callback):
-    """On SIGTERM or Ctrl-C finish the batch and save, so that the phase goes on behind it.
+    """On SIGTERM or Ctrl-C, finishes the batch and saves a checkpoint that resumes at the next batch.
 
-    Lightning ends training behind a batch on SIGTERM, so Ctrl-C is turned into one; a second Ctrl-C ends
-    it at once, and the epoch is repeated. So it is where several processes train, which may be in different
-    batches when the signal comes.
+    Lightning stops training after the current batch on SIGTERM, so Ctrl-C is turned into SIGTERM. A second Ctrl-C
+    stops at once, and the resumed run repeats the epoch. Runs of several processes also repeat it, because their
+    processes may be in different batches when the signal arrives.
 
     Args:
-        path: where the checkpoint goes.
+        path: the checkpoint's path.
     """
 
     def __init__(self, path: Path) -> None:
@@ -26,7 +26,7 @@ class GracefulStop(L.Callback):
         self._former = signal.getsignal(signal.SIGINT)
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        # Lightning puts the former handler back in the end
+        # Lightning restores the former handler at the end
         if trainer.world_size == 1:
             self._former = signal.signal(signal.SIGINT, self._interrupt)
 
@@ -37,7 +37,7 @@ class GracefulStop(L.Callback):
 
     def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
         progress: Any = trainer.fit_loop.epoch_loop.batch_progress
-        # behind the last batch, validation and the epoch's own checkpoint come first
+        # after the last batch, validation and the epoch's own checkpoint still have to run
         within_an_epoch = trainer.training and progress.current.completed > 0 and not progress.is_last_batch
         if isinstance(exception, SIGTERMException) and within_an_epoch and trainer.world_size == 1:
             trainer.save_checkpoint(self._path, weights_only=False)

@@ -1,4 +1,4 @@
-"""Carry the hard examples of a phase."""
+"""Save the hard examples of a phase in its checkpoints."""
 
 from typing import Any
 
@@ -8,13 +8,13 @@ import torch
 
 
 class HardExampleMining(L.Callback):
-    """Puts the rows that a phase is restricted to into its checkpoints, and their number into its log.
+    """Saves the rows that a phase is restricted to in its checkpoints and logs their number.
 
-    The rows are mined before the fit (see ``training.mining``), because Lightning takes a training set that changes
-    within a fit into account an epoch late.
+    The rows are mined before the fit (see ``training.mining``), because Lightning notices a training set that
+    changes within a fit one epoch late.
 
     Args:
-        rows: int64, the training rows that the network got wrong.
+        rows: int64, the training rows that the network misclassified.
     """
 
     def __init__(self, rows: np.ndarray) -> None:
@@ -29,6 +29,6 @@ class HardExampleMining(L.Callback):
 
     @staticmethod
     def rows_in(checkpoint: dict[str, Any]) -> np.ndarray | None:
-        """The rows that a checkpoint of a hard phase holds; None in a checkpoint of another phase."""
+        """The int64 rows saved in a checkpoint of a hard phase; None for a checkpoint of another phase."""
         state = checkpoint["callbacks"].get(HardExampleMining.__qualname__)
         return None if state is None or state["rows"] is None else state["rows"].numpy()

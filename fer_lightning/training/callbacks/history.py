@@ -1,4 +1,4 @@
-"""The scores of each epoch, kept with the checkpoint, so that a resumed phase has all of them."""
+"""The scores of each epoch, saved in the checkpoint, so a resumed phase has all of them."""
 
 import time
 from typing import Any
@@ -10,10 +10,10 @@ SCORES = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "val_macro
 
 
 class History(L.Callback):
-    """Collects a dictionary of plain numbers each epoch: ``SCORES``, lr, images_per_second and seconds.
+    """Collects a dictionary of plain numbers for each epoch: ``SCORES``, lr, images_per_second and seconds.
 
-    The rate counts the training batches of all processes, without validation and checkpoints; the seconds
-    are the epoch's, with its validation.
+    images_per_second counts the training batches of all processes and excludes validation and checkpoints; seconds
+    includes validation.
     """
 
     def __init__(self) -> None:
@@ -22,7 +22,7 @@ class History(L.Callback):
         self._started = self._seconds = 0.0
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self._started = time.perf_counter()  # where a phase goes on within an epoch, that does not start anew
+        self._started = time.perf_counter()  # a phase resumed within an epoch gets no on_train_epoch_start
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self._images = 0
