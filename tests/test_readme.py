@@ -1,4 +1,4 @@
-"""Every command of README.md, run as its reader would on synthetic data, or composed where another test runs it in full."""
+"""Every command of README.md: run on synthetic data, or composed if another test runs it in full."""
 
 import json
 import re
@@ -56,7 +56,7 @@ print(json.dumps(answers))
 
 
 def is_run(words):
-    """Whether this test runs a command: the game needs a browser, a download Kaggle, and tests/export export in full."""
+    """Whether to run a command: the game needs a browser, a download Kaggle, and tests/export runs exports in full."""
     return words[0].startswith("fer-") and words[0] not in ("fer-play", "fer-download", "fer-export")
 
 

@@ -1,7 +1,7 @@
 """python tools/docs_pages.py: write the generated pages of the documentation into docs/.
 
-The configuration reference is read from the comments in conf/, and the model card is the one that ships with the weights, so
-neither can go stale. git ignores both pages; ``make docs`` writes them before every build.
+The configuration reference is read from the comments in conf/, and the model card is the one that ships with the
+weights, so neither can go stale. git ignores both pages; ``make docs`` writes them before every build.
 """
 
 import html
@@ -17,9 +17,9 @@ MODEL_CARD = ROOT / "fer_lightning" / "pretrained" / "README.md"
 _INTRODUCTION = """# Configuration reference
 
 Every command except `fer-predict`, `fer-play`, `fer-report` and `fer-sweep` is configured by
-[Hydra](https://hydra.cc/docs/intro/). Set any key on the command line as `KEY=VALUE`, and choose another file of a group as
-`GROUP=NAME`. `--help` prints this reference for one command, and `--cfg job` prints the resulting configuration without
-running anything.
+[Hydra](https://hydra.cc/docs/intro/). Set any key on the command line as `KEY=VALUE`, and choose another file of a
+group as `GROUP=NAME`. `--help` prints this reference for one command, and `--cfg job` prints the resulting
+configuration without running anything.
 
 This page is generated from the comments in `conf/`."""
 
