@@ -66,7 +66,7 @@ def verify(folder: Path, *, with_tensorflow: bool = False) -> Verdict:
     pixels, expected, tolerances = read_golden(folder)
     for name, entry in manifest["documents"].items():
         wrong += _damage(folder / name, name, entry)
-    table = make_table(None, ("file", "bytes", "golden faces"), texts=3)
+    table = make_table(None, ("file", "SHA-256", "golden answers"), texts=3)
     for name, entry in manifest["files"].items():
         runtime = entry.get("runtime")
         damage = _damage(folder / name, name, entry)
