@@ -35,7 +35,7 @@ def choose(data: Any, count: int, seed: int) -> tuple[Chosen, Chosen]:
     training faces, up to ``CALIBRATION_FACES`` per class. Without data, both are synthetic.
 
     Args:
-        data: the config of a data module; its ``dir`` is None where there are no data.
+        data: the config of a data module; its ``dir`` is None without data.
         count: how many faces to compare on.
         seed: selects the training faces.
 
