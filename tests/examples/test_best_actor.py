@@ -20,7 +20,9 @@ def test_every_cell_runs(tmp_path):
     )
     assert "of 70 training faces" in printed
     assert "FER2013.tflite" in str(notebook.cells)
-    figures = [output for cell in notebook.cells for output in cell.get("outputs", []) if "image/png" in output.get("data", {})]
+    figures = [
+        output for cell in notebook.cells for output in cell.get("outputs", []) if "image/png" in output.get("data", {})
+    ]
     assert len(figures) >= 9
 
 

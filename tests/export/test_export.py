@@ -412,7 +412,7 @@ class TestCommand:
             content["state_dict"][name] = torch.zeros(8, *content["state_dict"][name].shape[1:])
         torch.save(content, path)
         process = run_command("fer_lightning.export", f"ckpt={path}", "out=bundle", cwd=tmp_path)
-        assert_one_sentence(process, "best.ckpt has 8 classes and cannot be exported")
+        assert_one_sentence(process, "best.ckpt has 8 classes, but a bundle needs the 7 classes")
         assert not (tmp_path / "bundle").exists()
 
 
