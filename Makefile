@@ -1,10 +1,10 @@
-# make demo: the whole pipeline on synthetic faces.  make test: all tests.  make test-fast: those that need no TensorFlow,
-# Node or mediapipe, build no wheel and train for seconds only.  make soak: a run that is interrupted twenty times.
-# Each sets everything up first.
+# make demo: run the whole pipeline on synthetic faces.  make test: run all tests.  make test-fast: leave out the tests that
+# need TensorFlow, Node or mediapipe, build a wheel or train for long.  make soak: interrupt a run twenty times.
+# make docs: build the documentation, site/index.html.  Every target installs what it needs first.
 PYTHON := .venv/bin/python
 INSTALLED := .venv/.installed
 
-.PHONY: demo test test-fast soak lint types setup
+.PHONY: demo docs test test-fast soak lint types setup
 
 demo: $(INSTALLED)
 	rm -rf outputs/demo bundles/demo
@@ -23,6 +23,10 @@ test-fast: $(INSTALLED)
 
 soak: $(INSTALLED)
 	$(PYTHON) -m tests.soak
+
+docs: $(INSTALLED)
+	$(PYTHON) tools/docs_pages.py
+	$(PYTHON) -m zensical build --clean --strict
 
 lint: $(INSTALLED)
 	$(PYTHON) -m ruff check .

@@ -1,1 +1,1 @@
-"""A trained network -> ONNX -> TFLite, verified, as a bundle that the app takes: python -m export."""
+"""Export a trained network to ONNX and TFLite as a verified bundle for apps: python -m export."""

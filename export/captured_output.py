@@ -1,4 +1,4 @@
-"""Converters talk a lot; what they say matters only when they fail."""
+"""Keep converters quiet: what they print matters only when they fail."""
 
 import contextlib
 import os
@@ -8,12 +8,12 @@ from typing import IO
 
 from fer_lightning.errors import FerError
 
-_STANDARD = (1, 2)  # output and error, of the process: TensorFlow and LiteRT write there without asking Python
+_STANDARD = (1, 2)  # descriptors of the process, because TensorFlow and LiteRT write past Python's streams
 
 
 @contextlib.contextmanager
 def captured_output() -> Iterator[IO[str]]:
-    """Collect what is written to standard output and error, by Python code and by native code."""
+    """Collect what Python code and native code write to standard output and error."""
     with tempfile.TemporaryFile("w+", errors="replace") as file:
         kept = [os.dup(number) for number in _STANDARD]
         try:
@@ -29,14 +29,14 @@ def captured_output() -> Iterator[IO[str]]:
 
 @contextlib.contextmanager
 def converting(converter: str) -> Iterator[None]:
-    """Around a converter's work: keep it quiet, and say in one sentence why it failed.
+    """Capture a converter's output and turn its failure into one sentence.
 
     Args:
-        converter: its name.
+        converter: its name, for the error.
 
     Raises:
-        FerError: the converter failed, or exited.
-        OSError: a full disk is no fault of the network.
+        FerError: the converter failed or exited.
+        OSError: the disk is full, for example; passed on unchanged.
     """
     with captured_output() as output:
         try:
@@ -48,7 +48,7 @@ def converting(converter: str) -> Iterator[None]:
 
 
 def _last_words(error: BaseException, output: IO[str]) -> str:
-    """What an exception says, or, where the converter just exited, the last that it printed."""
+    """Return the last line of the exception, or of the output if the converter just exited."""
     said = str(error)
     if isinstance(error, SystemExit):
         output.seek(0)

@@ -1,4 +1,4 @@
-"""How the export's commands end where a package of theirs is missing."""
+"""A clear message when a package that the export needs is not installed."""
 
 import contextlib
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def explaining_missing_packages() -> Iterator[None]:
-    """Around imports: say how to install what is missing.
+    """Wrap imports and say how to install a missing package.
 
     Raises:
         SystemExit: a package is not installed.

@@ -1,4 +1,4 @@
-"""A checkpoint -> converted, compared with torch -> a bundle."""
+"""Convert a checkpoint, compare every file with torch, and write the bundle."""
 
 import json
 import logging
@@ -34,14 +34,18 @@ log = logging.getLogger("export")  # __name__ is __main__ here
 
 
 def export(cfg: DictConfig, overrides: list[str]) -> list[report.Row]:
-    """Convert ``cfg.ckpt``, verify each file, and put the bundle at ``cfg.out``.
+    """Convert ``cfg.ckpt``, verify each file, and write the bundle to ``cfg.out``.
 
     Args:
-        overrides: the words of the command line (see ``evaluate.adopt_split``).
+        cfg: the composed configuration of ``fer-export``.
+        overrides: the arguments of the command line (see ``evaluator.adopt_split``).
+
+    Returns:
+        A row for each file, with its size, time and agreement with torch.
 
     Raises:
-        FerError: the checkpoint or the place is wrong, a converter failed, or a file does not agree
-            with the network; no bundle is written then, and a former one stays.
+        FerError: the checkpoint or ``cfg.out`` cannot be used, a converter failed, or a file does not agree
+            with the network. No bundle is written then, and an existing one is left untouched.
     """
     out = Path(cfg.out)
     atomic_dir.check_place(out)
@@ -52,8 +56,8 @@ def export(cfg: DictConfig, overrides: list[str]) -> list[report.Row]:
     _require_the_seven_classes(path, settings)
     network = trained.network()
     adopt_split(cfg, settings, overrides)
-    check("export", cfg)  # again, since the checkpoint may say anything
-    assert isinstance(network, nn.Sequential)  # as every network of the model group is
+    check("export", cfg)  # again, because the checkpoint set some of the values
+    assert isinstance(network, nn.Sequential)  # every network of the model group is one
     compared, calibration = choose(cfg.data, cfg.verify.faces, cfg.seed)
     model = deployable(network, as_inputs(calibration.pixels))
     with atomic_dir.building(out) as folder:
@@ -74,13 +78,14 @@ def export(cfg: DictConfig, overrides: list[str]) -> list[report.Row]:
             f"Trained on {settings.get('data_name', 'data that the checkpoint does not name')}.",
             f"Compared with the network in torch on {len(compared.pixels):,} faces: {compared.source}; "
             f"the network's own accuracy on them is {accuracy:.2%}.",
-            f"int8 ranges, and the evening out of the channels, from {len(calibration.pixels):,} faces: "
-            f"{calibration.source}.",
+            f"int8 ranges and channel equalization come from {len(calibration.pixels):,} faces: {calibration.source}.",
             f"Times are medians of {measure.TURNS} turns of {RUNS_A_TURN} runs, one face, one thread: {machine}.",
         ]
         answers = golden.golden(lambda images: torch_probabilities(model, images), runners)
         files.write_text(folder / LABELS_FILE, LABELS_TEXT)
-        files.write_text(folder / GOLDEN_FILE, json.dumps(answers))  # thousands of numbers, not a line each
+        files.write_text(
+            folder / GOLDEN_FILE, json.dumps(answers)
+        )  # without indentation, which would put thousands of numbers on a line each
         files.write_text(folder / atomic_dir.README_FILE, readme.readme(wanted, rows, facts))
         report.write(rows, facts, folder / atomic_dir.REPORT_FILE, folder / atomic_dir.PICTURE_FILE)
         verified = {
@@ -102,14 +107,14 @@ def _require_the_seven_classes(path: Path, settings: dict[str, Any]) -> None:
     classes = settings["model"].get("num_classes", NUM_CLASSES)
     if classes != NUM_CLASSES:
         raise FerError(
-            f"{path} has {classes} classes and cannot be exported: a bundle is for the {NUM_CLASSES} classes of "
-            "FER2013; evaluate networks trained on FER+ labels with data=ferplus"
+            f"{path} has {classes} classes, but a bundle needs the {NUM_CLASSES} classes of FER2013; to evaluate a "
+            "network trained on FER+ labels, use fer-evaluate data=ferplus"
         )
 
 
 def _wanted(cfg: DictConfig) -> dict[str, formats.Format]:
     wanted = formats.chosen(list(cfg.export.formats))
     if formats.COREML in wanted and not formats.has_coremltools():
-        log.info("leaving Core ML out: it needs pip install 'fer_lightning[coreml]'")
+        log.info("skipping Core ML, which needs coremltools: pip install 'fer_lightning[coreml]'")
         del wanted[formats.COREML]
     return wanted

@@ -1,4 +1,4 @@
-"""What ``fer-export`` does once its words are checked."""
+"""The work of ``fer-export`` after its arguments are checked."""
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig

@@ -1,7 +1,7 @@
 """python -m export.verify DIR: check a bundle from nothing but its files.
 
-Each file's SHA-256, the golden answers by the runtimes that are installed, and the app's contract. Needs
-neither torch nor data.
+Checks each file's SHA-256, the golden answers with the installed runtimes, and the app's contract. Needs neither torch
+nor data.
 """
 
 from dataclasses import dataclass
@@ -37,11 +37,11 @@ with explaining_missing_packages():
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of a bundle.
+    """The result of checking a bundle.
 
     Attributes:
-        wrong: a clause for each thing that is wrong.
-        not_run: the files that gave no golden answers here.
+        wrong: one clause for each problem.
+        not_run: the files whose golden answers were not checked.
     """
 
     wrong: list[str]
@@ -52,11 +52,12 @@ def verify(folder: Path, *, with_tensorflow: bool = False) -> Verdict:
     """Check a bundle and print a line for each of its models.
 
     Args:
-        with_tensorflow: run the SavedModel too. It is a program, which can do what its caller can, so this is
-            for bundles that one trusts.
+        folder: the bundle.
+        with_tensorflow: also run the SavedModel. It is a program with the caller's permissions, so use this only for
+            trusted bundles.
 
     Raises:
-        FerError: the folder is no bundle, or its descriptions are damaged.
+        FerError: the folder is not a bundle, or its manifest or golden answers are damaged.
     """
     manifest = read_manifest(folder)
     wrong, not_run = _contract(folder, manifest), []
@@ -65,7 +66,7 @@ def verify(folder: Path, *, with_tensorflow: bool = False) -> Verdict:
     pixels, expected, tolerances = read_golden(folder)
     for name, entry in manifest["documents"].items():
         wrong += _damage(folder / name, name, entry)
-    table = make_table(None, ("file", "bytes", "golden faces"), texts=3)
+    table = make_table(None, ("file", "SHA-256", "golden answers"), texts=3)
     for name, entry in manifest["files"].items():
         runtime = entry.get("runtime")
         damage = _damage(folder / name, name, entry)
@@ -73,10 +74,10 @@ def verify(folder: Path, *, with_tensorflow: bool = False) -> Verdict:
         if damage:
             answer = "not run"
         elif not isinstance(runtime, str) or runtime not in MODULES:
-            answer = "no such runtime"
-            wrong.append(f"{name} is for {runtime}, which no file of a bundle is for")
+            answer = "unknown runtime"
+            wrong.append(f"{name}: unknown runtime {runtime}")
         elif not is_installed(runtime):
-            answer = f"not run: {runtime} is not here"
+            answer = f"not run: {runtime} is not installed"
             not_run.append(name)
         elif runtime == TENSORFLOW and not with_tensorflow:
             answer = "not run without --with-tensorflow"
@@ -84,14 +85,14 @@ def verify(folder: Path, *, with_tensorflow: bool = False) -> Verdict:
         else:
             answer, agrees = _answer(folder / name, runtime, pixels, expected, tolerances.get(name, 0.0))
             if not agrees:
-                wrong.append(f"{name}: golden faces are off: {answer}")
+                wrong.append(f"{name}: wrong golden answers: {answer}")
         table.add_row(escape(name), "changed" if damage else "intact", escape(answer))
     Console().print(table)
     return Verdict(wrong, not_run)
 
 
 def _contract(folder: Path, manifest: dict[str, Any]) -> list[str]:
-    """What keeps the app from taking the bundle; a file that was changed is not loaded."""
+    """Return a clause for each breach of the app's contract; a changed file is not loaded."""
     wrong = []
     entry = manifest["files"].get(MODEL_FILE)
     if entry is None:
@@ -104,7 +105,7 @@ def _contract(folder: Path, manifest: dict[str, Any]) -> list[str]:
             wrong.append(str(error))
     labels = folder / LABELS_FILE
     if not labels.is_file() or labels.read_bytes() != LABELS_TEXT.encode():
-        wrong.append(f"{labels} does not hold the seven labels, one a line")
+        wrong.append(f"{labels} must contain the seven labels, one per line")
     return wrong
 
 
@@ -114,47 +115,51 @@ def _damage(path: Path, name: str, entry: dict[str, Any]) -> list[str]:
     found = fingerprint(path)
     if "parts" in entry and "parts" in found:
         return [
-            f"{name}/{part} is {'changed' if part in found['parts'] else 'missing'}"
+            f"{name}/{part} {'has changed' if part in found['parts'] else 'is missing'}"
             for part, sha256 in entry["parts"].items()
             if found["parts"].get(part) != sha256
         ]
-    return [] if found.get("sha256") == entry.get("sha256") else [f"{name} is changed: its SHA-256 is another"]
+    return (
+        []
+        if found.get("sha256") == entry.get("sha256")
+        else [f"{name} has changed: its SHA-256 differs from {MANIFEST_FILE}"]
+    )
 
 
 def _answer(path: Path, runtime: str, pixels: np.ndarray, expected: np.ndarray, tolerance: float) -> tuple[str, bool]:
-    """How far the golden answers are, in words, and whether that is near enough."""
+    """Describe how far the golden answers are off, and whether that is within the tolerance."""
     try:
         if runtime == LITERT:
             require_loadable(path)
         difference = float(np.abs(load(runtime, path).probabilities(pixels) - expected).max())
-    except Exception as error:  # whatever a runtime says of a file that it cannot load
+    except Exception as error:  # runtimes raise all kinds of errors for a file that they cannot load
         return f"{runtime} cannot run it: {' '.join(str(error).split())[:200]}", False
-    return f"{difference:.1g} of {tolerance:g}", difference <= tolerance  # a NaN is not
+    return f"{difference:.1g} of {tolerance:g}", difference <= tolerance  # False for NaN
 
 
 def main() -> None:
     parser = argument_parser(
         "fer-export-verify",
-        "Check a bundle from nothing but its files: hashes, golden answers, the app's contract.",
+        "Check a bundle from nothing but its files: hashes, golden answers and the app's contract.",
         [
             "fer-export-verify bundles/mine",
             "fer-export-verify fer_lightning/pretrained/bundle",
             "fer-export-verify bundles/full --with-tensorflow",
         ],
     )
-    parser.add_argument("dir", type=Path, metavar="DIR", help="the bundle's folder, as python -m export wrote it")
+    parser.add_argument("dir", type=Path, metavar="DIR", help="the bundle's folder, as fer-export wrote it")
     parser.add_argument(
         "--with-tensorflow",
         action="store_true",
-        help="run the SavedModel too: it is a program and can do what you can, so only for a bundle that you trust",
+        help="also run the SavedModel; it is a program with your permissions, so do this only for a trusted bundle",
     )
     arguments = parser.parse_args()
     with exit_on_user_error():
         verdict = verify(arguments.dir, with_tensorflow=arguments.with_tensorflow)
         if verdict.wrong:
             raise FerError("; ".join(verdict.wrong))
-    answered = f"not run here: {', '.join(verdict.not_run)}" if verdict.not_run else "all keep their answers"
-    print(f"{arguments.dir} is whole: every file is as it was exported; {answered}")
+    answered = f"not run here: {', '.join(verdict.not_run)}" if verdict.not_run else "all golden answers agree"
+    print(f"{arguments.dir} is intact: no file has changed since the export; {answered}")
 
 
 if __name__ == "__main__":

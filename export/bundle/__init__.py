@@ -1,1 +1,1 @@
-"""The folder that an app takes: models, manifest and documents."""
+"""The exported folder: models, manifest and documents."""

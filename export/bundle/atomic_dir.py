@@ -1,4 +1,4 @@
-"""A bundle appears whole or not at all."""
+"""Write a bundle completely or not at all."""
 
 import contextlib
 import shutil
@@ -17,15 +17,15 @@ DOCUMENTS = (LABELS_FILE, GOLDEN_FILE, README_FILE, REPORT_FILE, PICTURE_FILE)
 
 
 def check_place(out: Path) -> None:
-    """Refuse a place that holds anything but a bundle, because all of it will be replaced.
+    """Refuse a folder with anything but a bundle in it, because the export replaces all of it.
 
     Raises:
-        FerError: ``out`` is a file, or a folder with other content.
+        FerError: ``out`` is a file, or a folder with other files.
     """
     if not out.exists():
         return
     if not out.is_dir():
-        raise FerError(f"out={out} is a file; name a folder")
+        raise FerError(f"out={out} is a file; choose a folder")
     found = {path.relative_to(out).as_posix() for path in out.rglob("*") if not path.is_dir()}
     if not found:
         return
@@ -35,14 +35,14 @@ def check_place(out: Path) -> None:
         owned = set()
     foreign = found - owned
     if foreign:
-        raise FerError(f"out={out} holds {min(foreign)}, which is no part of a bundle; name another folder")
+        raise FerError(f"out={out} contains {min(foreign)}, which is not part of a bundle; choose another folder")
 
 
 def contents(folder: Path) -> set[str]:
-    """The names of all files that a bundle says it has, its model.json too.
+    """Return the names of all files that a bundle's model.json lists, and its own.
 
     Raises:
-        FerError: that file is missing or damaged.
+        FerError: model.json is missing or damaged.
     """
     manifest = read_manifest(folder)
     names = {MANIFEST_FILE, *manifest["documents"]}
@@ -53,14 +53,14 @@ def contents(folder: Path) -> set[str]:
 
 @contextlib.contextmanager
 def building(out: Path) -> Iterator[Path]:
-    """Give a folder beside ``out`` that replaces it on success and vanishes on failure."""
-    out = out.resolve()  # a link stays one
+    """Yield a new folder beside ``out`` that replaces it on success and is removed on failure."""
+    out = out.resolve()  # if it is a link, replace its target
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     try:
         yield temporary
         allowed = ~files.umask()
-        for path in (temporary, *temporary.rglob("*")):  # mkdtemp and some converters keep other users out
+        for path in (temporary, *temporary.rglob("*")):  # mkdtemp and some converters exclude other users
             path.chmod((0o777 if path.is_dir() else 0o666) & allowed)
         with _set_aside(out):
             temporary.rename(out)
@@ -70,7 +70,7 @@ def building(out: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _set_aside(out: Path) -> Iterator[None]:
-    """Move ``out`` out of the way; back again on failure, away for good on success."""
+    """Move ``out`` aside; restore it on failure and delete it on success."""
     if not out.exists():
         yield
         return
@@ -79,7 +79,7 @@ def _set_aside(out: Path) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        former.rename(out)  # where another export was faster, this fails, and the former one stays in aside
+        former.rename(out)  # fails if another export was faster; the former bundle then stays in aside
         aside.rmdir()
         raise
     shutil.rmtree(aside, ignore_errors=True)

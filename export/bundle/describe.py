@@ -1,4 +1,4 @@
-"""What model.json says of each file."""
+"""The descriptions of the files in model.json."""
 
 from collections import Counter
 from operator import attrgetter
@@ -23,16 +23,17 @@ from ..graph.prepare import example
 
 _RED, _GREEN, _BLUE = GREY_WEIGHTS
 _FRAMING = (
-    "Find the face with BlazeFace for short range and turn the picture until the eyes are level. Crop a square whose "
+    "Find the face with BlazeFace for short range and rotate the image until the eyes are level. Crop a square whose "
     f"side is {CROP_SIDE} times the side of the detector's box. Its centre lies {abs(CROP_DOWN)} of the square's side "
-    "above the box's centre, towards the forehead. Repeat the picture's border beyond its edge."
+    "above the box's centre, towards the forehead. Repeat the border pixels where the square extends beyond the image."
 )
 PREPROCESSING = {
-    "of": MODEL_FILE,  # each file says itself what it is fed
+    "of": MODEL_FILE,  # the entry of each file says what its input holds
     "in_words": (
-        f"{_FRAMING} Of a picture that is a face already, take the centre square instead. Resize the square to "
-        f"{IMAGE_SIZE}x{IMAGE_SIZE} with smoothing, make it grey ({_RED} R + {_GREEN} G + {_BLUE} B), divide by "
-        f"{MAX_PIXEL}, and write the {PIXELS:,} values row by row, top left first."
+        f"{_FRAMING} If the image already is a face, take its centre square instead. Resize the square to "
+        f"{IMAGE_SIZE}x{IMAGE_SIZE} with an anti-aliasing filter, convert it to grey "
+        f"({_RED} R + {_GREEN} G + {_BLUE} B), divide by {MAX_PIXEL}, and write the {PIXELS:,} values row by row, "
+        "top left first."
     ),
     "framing": {
         "in_words": _FRAMING,
@@ -42,7 +43,7 @@ PREPROCESSING = {
         "shift_down_in_sides": CROP_DOWN,
         "beyond_the_picture": "border repeated",
     },
-    "crop": "as framed; the centre square of a picture that is a face already",
+    "crop": "as framed; the centre square if the image already is a face",
     "size": [IMAGE_SIZE, IMAGE_SIZE],
     "resize": "bilinear, antialiased",
     "grey_weights": {"red": _RED, "green": _GREEN, "blue": _BLUE},
@@ -52,14 +53,14 @@ PREPROCESSING = {
 
 
 def multiply_adds(model: nn.Sequential) -> int:
-    """Of one face."""
+    """Count the multiply-adds of one face."""
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         model(example(model))
-    return counter.get_total_flops() // 2  # it counts a multiply-add as two
+    return counter.get_total_flops() // 2  # the counter counts a multiply-add as two operations
 
 
 def describe(path: Path, runtime: str) -> dict[str, Any]:
-    """Inputs, outputs (name, shape, dtype, scale and zero point where quantized) and operators of a model."""
+    """Return a model's inputs, outputs (name, shape, dtype; scale and zero point if quantized) and operators."""
     return {LITERT: _tflite, ONNX_RUNTIME: _onnx, TENSORFLOW: _saved_model, CORE_ML: _coreml}[runtime](path)
 
 

@@ -1,4 +1,4 @@
-"""model.json: what a bundle holds, how to feed it, and where its weights come from."""
+"""model.json: the files of a bundle, their preprocessing, and the origin of the weights."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -16,7 +16,7 @@ from ..graph.prepare import taking_rgb
 from . import atomic_dir, describe
 from .report import Row
 
-_ABOUT_THE_MACHINE = {"dir"}  # of the data: where they lie is nobody's business
+_ABOUT_THE_MACHINE = {"dir"}  # the path of the data is private
 
 
 def manifest(
@@ -28,12 +28,16 @@ def manifest(
     checkpoint: Path,
     settings: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Describe the bundle in ``folder``, all of whose other files are written.
+    """Return the manifest of the bundle in ``folder``, in which all other files exist already.
 
     Args:
-        model: see ``deployable``.
-        verified: on which faces, where, and the reference's accuracy.
-        settings: of the checkpoint.
+        folder: the bundle.
+        formats: its formats, by name.
+        rows: the measurements of its files.
+        model: the network as exported (see ``deployable``).
+        verified: the faces, the machine and torch's accuracy of the comparison.
+        checkpoint: the file that the weights come from.
+        settings: the settings stored in the checkpoint.
     """
     by_file = {row.file: row for row in rows}
     multiply_adds = {"grey": describe.multiply_adds(model), "rgb": describe.multiply_adds(taking_rgb(model))}

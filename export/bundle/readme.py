@@ -1,4 +1,4 @@
-"""The bundle's own README."""
+"""The README of a bundle."""
 
 from collections.abc import Mapping, Sequence
 from importlib import resources
@@ -12,20 +12,20 @@ from .report import Row, markdown_table
 SNIPPETS = {
     "Swift": (
         "ReadExpression.swift",
-        "iOS, with `pod 'TensorFlowLiteSwift'`. The three files are resources of the app.",
+        "For iOS, with `pod 'TensorFlowLiteSwift'`. Add the three files to the app's resources.",
     ),
     "Kotlin": (
         "ReadExpression.kt",
-        "Android, with `com.google.ai.edge.litert:litert` 2.x. The three files lie in the app's assets.",
+        "For Android, with `com.google.ai.edge.litert:litert` 2.x. Put the three files into the app's assets.",
     ),
     "Dart": (
         "read_expression.dart",
-        "Flutter, with `tflite_flutter`. The three files lie in `assets/` and are listed in `pubspec.yaml`.",
+        "For Flutter, with `tflite_flutter`. Put the three files into `assets/` and list them in `pubspec.yaml`.",
     ),
     "JavaScript": (
         "read_expression.mjs",
-        "Browsers, with LiteRT.js: `npm install @litertjs/core@2.5.3`, and serve `node_modules` and this folder. A "
-        "page without a bundler says where the packages are, and calls the module below:\n\n"
+        "For browsers, with LiteRT.js: run `npm install @litertjs/core@2.5.3`, and serve `node_modules` and this "
+        "folder. A page without a bundler needs an import map and calls the module below:\n\n"
         "```html\n"
         '<script type="importmap">\n'
         '{"imports": {\n'
@@ -40,37 +40,39 @@ SNIPPETS = {
         "</script>\n"
         "```",
     ),
-    "Python": ("read_expression.py", "`pip install ai-edge-litert numpy`, then run it in this folder."),
+    "Python": ("read_expression.py", "Run `pip install ai-edge-litert numpy`, then run the script in this folder."),
 }
 
 
 def snippet(name: str) -> str:
-    """The text of one of the files in export/snippets."""
+    """Return the text of a file in export/snippets."""
     return (resources.files("fer_lightning.export") / "snippets" / name).read_text()
 
 
 def readme(formats: Mapping[str, Format], rows: Sequence[Row], facts: Sequence[str]) -> str:
-    """Which file to take when, what to feed it, and how, in five languages."""
+    """Return the README: which file to use when, its input and output, and code in five languages."""
     by_file = {row.file: row for row in rows}
     table = []
     for each in formats.values():
         _, size, speed, accuracy, *_ = by_file[each.file].cells()
         table.append((f"`{each.file}`", each.use, each.quantization, size, speed, accuracy))
-    text = f"""# Facial expressions, ready for an app
+    text = f"""# Facial-expression model for apps
 
-`{MODEL_FILE}` reads one of seven expressions from a face; `{LABELS_FILE}` names them in the order of its answer.
-It repeats the labels of the pictures that it was trained on: it reads posed expressions, and cannot tell what anybody
+`{MODEL_FILE}` reads one of seven expressions from a face. `{LABELS_FILE}` lists their labels in the order of the
+output. The model repeats the labels of its training images: it reads posed expressions and cannot tell what anybody
 feels.
 
-- **In**: {PREPROCESSING["in_words"]}
-- **Out**: seven float32 probabilities, which add up to 1.
-- **Right?** `{GOLDEN_FILE}` has seven drawn faces with the answers to expect. Each snippet below checks them.
-- `python -m export.verify DIR` checks this folder against `{MANIFEST_FILE}`: hashes, answers, contract.
+- **Input**: {PREPROCESSING["in_words"]}
+- **Output**: seven float32 probabilities that add up to 1.
+- **Golden answers**: `{GOLDEN_FILE}` contains seven synthetic faces with their expected probabilities. Each snippet
+  below checks them.
+- **Checks**: `fer-export-verify DIR` checks this folder against `{MANIFEST_FILE}`: hashes, golden answers and
+  the contract.
 
 ## Which file
 
 """
-    text += markdown_table(("file", "take it", "quantization", "MB", "ms a face", "accuracy"), table)
+    text += markdown_table(("file", "use", "quantization", "MB", "ms per face", "accuracy"), table)
     text += "\n" + "".join(f"- {fact}\n" for fact in facts)
     for language, (name, hint) in SNIPPETS.items():
         fence = "js" if language == "JavaScript" else language.lower()

@@ -1,4 +1,4 @@
-"""report.md and report.png: what each file weighs, how long it takes and how well it agrees."""
+"""report.md and report.png: size, latency and accuracy of each file."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,19 +12,19 @@ from fer_lightning.utils.terminal import make_table
 
 from ..check.parity import Agreement
 
-COLUMNS = ("file", "MB", "ms a face", "accuracy", "same top class", "largest difference", "mean difference")
-_SHORT = ("file", "MB", "ms", "right", "agree", "diff")  # for 80 columns
+COLUMNS = ("file", "MB", "ms per face", "accuracy", "same top class", "largest difference", "mean difference")
+_SHORT = ("file", "MB", "ms", "accuracy", "agree", "diff")  # for 80 columns
 
 
 @dataclass(frozen=True)
 class Row:
-    """One file.
+    """The measurements of one file.
 
     Attributes:
-        file: its place in the bundle, or what it is.
+        file: its path in the bundle, or its description.
         size: bytes.
-        agreement: None where its runtime does not run here.
-        milliseconds: of one face on one thread; None where it was not timed.
+        agreement: None if its runtime does not run here.
+        milliseconds: the latency of one face on one thread; None if it was not timed.
     """
 
     file: str
@@ -33,7 +33,7 @@ class Row:
     milliseconds: float | None
 
     def cells(self) -> tuple[str, ...]:
-        """In the order of ``COLUMNS``."""
+        """Return the cells of a table, in the order of ``COLUMNS``."""
         speed = "-" if self.milliseconds is None else f"{self.milliseconds:.2f}"
         if self.agreement is None:
             return (self.file, f"{self.size / 1e6:.2f}", speed, "not run", "-", "-", "-")
@@ -54,14 +54,21 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def write(rows: Sequence[Row], facts: Sequence[str], report: Path, picture: Path) -> None:
-    """Write the table and the picture; ``facts`` say what was compared, where and how."""
-    text = "# What this bundle's files weigh, take and say\n\n"
+    """Write the table and the chart.
+
+    Args:
+        rows: the measurements.
+        facts: sentences about what was compared, where and how.
+        report: the Markdown file to write.
+        picture: the PNG file to write.
+    """
+    text = "# Size, latency and accuracy of the files in this bundle\n\n"
     text += "".join(f"- {fact}\n" for fact in facts)
     text += f"\n{markdown_table(COLUMNS, [row.cells() for row in rows])}"
-    text += f"\n![Size, time and accuracy of each file]({picture.name})\n"
+    text += f"\n![Size, latency and difference in accuracy of each file]({picture.name})\n"
     files.write_text(report, text)
     shown = [
-        (row.file, row.size / 1e6, row.milliseconds, row.agreement.accuracy)
+        (row.file, row.size / 1e6, row.milliseconds, row.agreement.accuracy_gain)
         for row in rows
         if row.agreement is not None and row.milliseconds is not None
     ]

@@ -1,4 +1,4 @@
-"""The faces that an export looks at: some to compare on, some to calibrate on."""
+"""The faces that an export uses: some to compare on, some to calibrate on."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,17 +10,17 @@ from fer_lightning.constants import NUM_CLASSES
 from fer_lightning.data import synthetic
 from fer_lightning.data.datamodule import FaceDataModule
 
-CALIBRATION_FACES = 70  # of each class
+CALIBRATION_FACES = 70  # per class
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """Faces and what they are.
+    """Faces, their labels and where they come from.
 
     Attributes:
         pixels: uint8 [N, 48, 48].
         labels: uint8 [N].
-        source: in words.
+        source: a description for the bundle's documents.
     """
 
     pixels: np.ndarray
@@ -29,17 +29,18 @@ class Chosen:
 
 
 def choose(data: Any, count: int, seed: int) -> tuple[Chosen, Chosen]:
-    """Faces to compare on, and faces to calibrate on.
+    """Return faces to compare on and faces to calibrate on.
 
-    The first are ``count`` of the val split, filled up with drawn ones where it has fewer; the second are
-    training faces, as many of each class where there are enough. Without data, both are drawn.
+    The first are ``count`` faces of the val split, completed with synthetic ones if it has fewer. The second are
+    training faces, up to ``CALIBRATION_FACES`` per class. Without data, both are synthetic.
 
     Args:
-        data: the config of a data module; its ``dir`` is None where there are no data.
-        seed: which training faces.
+        data: the config of a data module; its ``dir`` is None without data.
+        count: how many faces to compare on.
+        seed: selects the training faces.
 
     Raises:
-        FerError: what the data module raises.
+        FerError: the data module cannot read the data.
     """
     if data.dir is None:
         return _drawn(val=count), _drawn(train=CALIBRATION_FACES * NUM_CLASSES)
@@ -65,6 +66,6 @@ def _drawn(train: int = 0, val: int = 0) -> Chosen:
 
 
 def _balanced(rows: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Up to ``CALIBRATION_FACES`` rows of each class."""
+    """Select up to ``CALIBRATION_FACES`` rows of each class."""
     by_class = (rng.permutation(rows[labels[rows] == code])[:CALIBRATION_FACES] for code in range(NUM_CLASSES))
     return np.concatenate(list(by_class))

@@ -1,4 +1,4 @@
-"""golden.json: a few faces with the answers to expect, by which an app checks its own preprocessing."""
+"""golden.json: synthetic faces with their expected answers, with which an app checks its preprocessing."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -15,16 +15,17 @@ from fer_lightning.inference.tflite_model import GOLDEN_FILE, read_json
 from .runtimes import Runner
 
 _SEED = 0
-# other processors round otherwise: a file may differ by so much more from the network than it did here
+# other processors round differently, so a file may differ from the network by this multiple of what was measured here
 _SLACK = 3
 _LEAST_TOLERANCE = 0.001
 
 
 def golden(reference: Callable[[np.ndarray], np.ndarray], runners: Mapping[str, Runner]) -> dict[str, Any]:
-    """One drawn face of each class, the network's probabilities, and how far each file may be from them.
+    """Return one synthetic face per class, the network's probabilities, and the tolerance of each file.
 
     Args:
         reference: the network, uint8 [N, 48, 48] -> float32 [N, 7].
+        runners: the loaded files, by their path in the bundle.
     """
     faces = synthetic.draw_sample(train=0, val=NUM_CLASSES, test=0, seed=_SEED)
     expected = reference(faces.pixels)
@@ -42,7 +43,7 @@ def golden(reference: Callable[[np.ndarray], np.ndarray], runners: Mapping[str, 
 
 
 def read_golden(folder: Path) -> tuple[np.ndarray, np.ndarray, dict[str, float]]:
-    """A bundle's faces, uint8 [N, 48, 48], their probabilities, float32 [N, 7], and the files' tolerances.
+    """Read a bundle's faces, uint8 [N, 48, 48], their probabilities, float32 [N, 7], and the files' tolerances.
 
     Raises:
         FerError: the file is missing or damaged.

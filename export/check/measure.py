@@ -1,4 +1,4 @@
-"""How well, how fast and how large each exported file is."""
+"""Measure the agreement, latency and size of each exported file."""
 
 import tempfile
 from collections.abc import Mapping
@@ -17,12 +17,12 @@ from .latency import milliseconds
 from .parity import Agreement, torch_probabilities
 from .runtimes import LITERT, Runner, SavedModel, is_installed, load
 
-TURNS = 10  # of each file
+TURNS = 10  # for each file
 NOTEBOOK = "the notebook's own, from Keras"
 
 
 def load_all(formats: Mapping[str, Format], folder: Path) -> dict[str, Runner]:
-    """The files that this machine can run, on one thread each, by their place in the bundle.
+    """Load the files that this machine can run, on one thread each, by their path in the bundle.
 
     Raises:
         FerError: LiteRT cannot load one of them.
@@ -40,12 +40,16 @@ def measure(
     *,
     with_notebook: bool,
 ) -> list[Row]:
-    """A row for each file, and, where asked for, one for the network as the notebook would have converted it.
+    """Return a row for each file and, if ``with_notebook``, one for the network as the notebook would have converted
+    it.
 
     Args:
-        formats: what the bundle in ``folder`` holds.
+        formats: the formats of the bundle in ``folder``.
+        folder: the bundle.
         runners: see ``load_all``.
-        network: as it was trained, in eval mode; what every file is compared with.
+        network: the trained network in eval mode, with which every file is compared.
+        faces: the faces to compare on.
+        with_notebook: also convert the network with Keras and TFLiteConverter.
     """
     sizes = {each.file: size(folder / each.file) for each in formats.values()}
     with tempfile.TemporaryDirectory() as temporary:
@@ -59,7 +63,7 @@ def measure(
             file: Agreement.between(expected, runner.probabilities(faces.pixels), faces.labels)
             for file, runner in track(runners.items(), "comparing with torch", transient=True)
         }
-        # TensorFlow cannot be held to one thread beside the others
+        # TensorFlow cannot be limited to one thread in a process that others share
         timed = {file: runner for file, runner in runners.items() if not isinstance(runner, SavedModel)}
         times = milliseconds(timed, TURNS)
     return [Row(file, total, agreements.get(file), times.get(file)) for file, total in sizes.items()]

@@ -1,4 +1,4 @@
-"""Does an exported file say what the network says?"""
+"""Compare the probabilities of an exported file with the network's."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ LIMITS = ("max_difference", "agreement", "accuracy_loss")
 
 @dataclass(frozen=True)
 class Agreement:
-    """How one file compares with torch over the same faces.
+    """How one file compares with torch on the same faces.
 
     Attributes:
         max_difference: the largest difference of any probability.
-        mean_difference: the mean over all of them.
-        agreement: share of the faces with the same most probable class, 0..1.
-        accuracy: share of the faces whose label is the file's most probable class, 0..1.
-        reference_accuracy: the same of the network.
+        mean_difference: the mean difference of all probabilities.
+        agreement: the share of the faces with the same top class, 0..1.
+        accuracy: the file's accuracy, 0..1.
+        reference_accuracy: the network's accuracy, 0..1.
     """
 
     max_difference: float
@@ -31,11 +31,18 @@ class Agreement:
     accuracy: float
     reference_accuracy: float
 
+    @property
+    def accuracy_gain(self) -> float:
+        """The file's accuracy minus the network's, in percentage points."""
+        return 100 * (self.accuracy - self.reference_accuracy)
+
     @classmethod
     def between(cls, expected: np.ndarray, got: np.ndarray, labels: np.ndarray) -> "Agreement":
-        """Compare probabilities, float32 [N, 7]; a NaN counts as an infinite difference.
+        """Compare probabilities; a NaN counts as an infinite difference.
 
         Args:
+            expected: the network's, float32 [N, 7].
+            got: the file's, float32 [N, 7].
             labels: the faces' classes, integers [N].
         """
         difference = np.nan_to_num(np.abs(got - expected), nan=np.inf)
@@ -44,39 +51,40 @@ class Agreement:
         return cls(float(difference.max()), float(difference.mean()), *map(float, shares))
 
     def require(self, name: str, limits: Mapping[str, float]) -> None:
-        """Raise where the file ``name`` does not keep within ``limits``.
+        """Check that a file keeps within its limits.
 
         Args:
-            limits: any of ``max_difference`` (at most), ``agreement`` (at least, 0..1) and
-                ``accuracy_loss`` (at most, in points of a hundred).
+            name: the file, for the error.
+            limits: any of ``max_difference`` (at most), ``agreement`` (at least, 0..1) and ``accuracy_loss`` (at most,
+                in percentage points).
 
         Raises:
-            FerError: what was measured, and what was allowed.
+            FerError: a limit is broken; the text says what was measured and what is allowed.
         """
         broken = []
         if self.max_difference > limits.get("max_difference", np.inf):
             broken.append(
-                f"largest difference {self.max_difference:.2g}, at most {limits['max_difference']:g} is allowed"
+                f"the largest difference is {self.max_difference:.2g}, the limit is {limits['max_difference']:g}"
             )
         if self.agreement < limits.get("agreement", 0):
             broken.append(
-                f"same top class on {self.agreement:.2%} of the faces, at least {limits['agreement']:.2%} is asked"
+                f"the top class agrees on {self.agreement:.2%} of the faces, the limit is {limits['agreement']:.2%}"
             )
-        loss = 100 * (self.reference_accuracy - self.accuracy)
+        loss = -self.accuracy_gain
         if loss > limits.get("accuracy_loss", np.inf):
-            broken.append(f"{loss:.2f} points of accuracy lost, at most {limits['accuracy_loss']:g} are allowed")
+            broken.append(f"it loses {loss:.2f} points of accuracy, the limit is {limits['accuracy_loss']:g}")
         if not np.isfinite(self.max_difference):
-            broken.append("some of its probabilities are no numbers")
+            broken.append("some of its probabilities are NaN or infinite")
         if broken:
             raise FerError(f"{name} does not agree with the network: {'; '.join(broken)}; no bundle was written")
 
 
 @torch.inference_mode()
 def torch_probabilities(model: nn.Module, images: np.ndarray) -> np.ndarray:
-    """uint8 [N, 48, 48] -> float32 [N, 7]."""
+    """Run a model in batches: uint8 [N, 48, 48] -> float32 [N, 7]."""
     return torch.cat([model(batch) for batch in as_inputs(images).split(64)]).numpy()
 
 
 def as_inputs(images: np.ndarray) -> Tensor:
-    """uint8 [N, 48, 48] -> float32 [N, 1, 48, 48], grey / 255."""
+    """Scale faces for the exported model: uint8 [N, 48, 48] -> float32 [N, 1, 48, 48], grey / 255."""
     return torch.from_numpy(images[:, None].astype(np.float32) / MAX_PIXEL)

@@ -1,4 +1,4 @@
-"""Runs each exported file by the runtime it is for; no torch."""
+"""Run each exported file with its own runtime; no torch."""
 
 import importlib.util
 from pathlib import Path
@@ -12,7 +12,7 @@ from fer_lightning.inference.tflite_model import INPUT_SHAPE, TFLiteModel
 from ..captured_output import captured_output
 
 LITERT, ONNX_RUNTIME, TENSORFLOW, CORE_ML = "LiteRT", "ONNX Runtime", "TensorFlow", "Core ML"
-# the package of each; Core ML's runs on Apple's systems only, and we never run it
+# the package of each; Core ML runs only on Apple's systems and is never run here
 MODULES = {LITERT: "ai_edge_litert", ONNX_RUNTIME: "onnxruntime", TENSORFLOW: "tensorflow", CORE_ML: None}
 
 
@@ -20,10 +20,10 @@ class Runner(Protocol):
     """A loaded file."""
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
-        """uint8 [N, 48, 48] -> float32 [N, 7], a face at a time."""
+        """Read one face at a time: uint8 [N, 48, 48] -> float32 [N, 7]."""
 
     def invoke(self) -> None:
-        """Run once, for timing."""
+        """Run once on a black image, for timing."""
 
 
 class OnnxModel:
@@ -52,14 +52,14 @@ class OnnxModel:
 
 
 class SavedModel:
-    """TensorFlow's SavedModel."""
+    """A SavedModel in TensorFlow."""
 
     def __init__(self, path: Path) -> None:
         with captured_output():
             import tensorflow as tf
 
             self._constant = tf.constant
-            self._module = tf.saved_model.load(str(path))  # a signature does not keep its module alive
+            self._module = tf.saved_model.load(str(path))  # kept, because a signature does not keep its module alive
         self._signature = self._module.signatures["serving_default"]
         (self._input,) = self._signature.structured_input_signature[1]
 
@@ -76,7 +76,7 @@ class SavedModel:
 
 
 def is_installed(runtime: str) -> bool:
-    """Whether we can run that runtime's files here."""
+    """Return whether files for ``runtime`` can be run here."""
     module = MODULES[runtime]
     return module is not None and importlib.util.find_spec(module) is not None
 
@@ -85,10 +85,12 @@ def load(runtime: str, path: Path, threads: int | None = None) -> Runner:
     """Load a file into its runtime.
 
     Args:
-        threads: to compute with; TensorFlow's are those of the process and stay as they are.
+        runtime: one of ``MODULES``.
+        path: the file, or the folder of a SavedModel.
+        threads: the number of threads; None leaves it to the runtime. TensorFlow always uses the process's threads.
 
     Raises:
-        FerError: LiteRT cannot load it; other runtimes raise errors of their own.
+        FerError: LiteRT cannot load the file; other runtimes raise their own errors.
     """
     if runtime == LITERT:
         return TFLiteModel(path, threads)

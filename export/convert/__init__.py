@@ -1,1 +1,1 @@
-"""From a torch network to each file format."""
+"""Converters from a torch network to each file format."""

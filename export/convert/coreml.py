@@ -1,4 +1,4 @@
-"""torch -> Core ML, where coremltools is installed."""
+"""Convert torch to Core ML; needs coremltools."""
 
 import logging
 import sys
@@ -16,7 +16,11 @@ from .onnx import INPUT
 
 
 def to_coreml(model: nn.Sequential, path: Path) -> None:
-    """Write an ML program that takes a grey 48x48 picture and gives the top label and all seven probabilities.
+    """Write an ML program that takes a grey 48x48 image and returns the top label and all seven probabilities.
+
+    Args:
+        model: see ``deployable``.
+        path: the .mlpackage to write.
 
     Raises:
         FerError: coremltools could not convert the network.
@@ -40,8 +44,8 @@ def to_coreml(model: nn.Sequential, path: Path) -> None:
 
 
 def import_coremltools() -> ModuleType:
-    """Without TensorFlow, which it would import to convert that too, and whose LLVM clashes with its own."""
-    # advice on versions, and on Apple's frameworks, which are nowhere else
+    """Import coremltools without TensorFlow, which it would import too, and whose LLVM clashes with its own."""
+    # it warns about versions and about Apple's frameworks, which exist only on macOS
     logging.getLogger("coremltools").setLevel(logging.ERROR)
     hide = "tensorflow" not in sys.modules
     if hide:

@@ -1,4 +1,4 @@
-"""What a bundle can hold: each format's file, what it is for, and how it is made."""
+"""The formats of a bundle: each one's file, its use, and how it is made."""
 
 import importlib.util
 import logging
@@ -25,18 +25,18 @@ from .tflite import to_tflite
 
 log = logging.getLogger(__name__)
 
-DEFAULT = "dynamic_range"  # the app's file, in every bundle
+DEFAULT = "dynamic_range"  # the app's file, part of every bundle
 COREML = "coreml"
 
 
 class Sources:
-    """What the formats are made from.
+    """The inputs of the converters; intermediate files are made once, when a format needs them.
 
     Args:
-        network: as it was trained, in eval mode.
-        model: the same, ``deployable``.
-        calibration: uint8 [N, 48, 48], to find the ranges of int8 on.
-        folder: for files on the way.
+        network: the trained network in eval mode.
+        model: the same network, made ``deployable``.
+        calibration: uint8 [N, 48, 48], faces for the ranges of int8.
+        folder: a folder for intermediate files.
     """
 
     def __init__(self, network: nn.Sequential, model: nn.Sequential, calibration: np.ndarray, folder: Path) -> None:
@@ -52,10 +52,12 @@ class Sources:
 
     @cached_property
     def pixels(self) -> Path:
+        """The float32 TFLite file that takes pixels 0..255."""
         return self._converted(taking_pixels(self.model), "pixels.tflite")
 
     @cached_property
     def rgb(self) -> Path:
+        """The float32 TFLite file that takes RGB."""
         return self._converted(taking_rgb(self.model), "rgb.tflite")
 
     def _converted(self, model: nn.Sequential, name: str) -> Path:
@@ -65,15 +67,15 @@ class Sources:
 
 @dataclass(frozen=True)
 class Format:
-    """One format.
+    """A file format of the bundle.
 
     Attributes:
-        file: its place in the bundle; a folder where its runtime takes one.
-        runtime: what runs it.
-        quantization: what its numbers are, in words.
-        use: when to take it, a clause for the bundle's README.
-        make: writes it.
-        feed: what its input holds.
+        file: its path in the bundle; a folder if its runtime needs one.
+        runtime: the runtime that runs it.
+        quantization: a description of its number formats.
+        use: when to use it, a clause for the bundle's README.
+        make: the function that writes it.
+        feed: a description of its input.
     """
 
     file: str
@@ -89,7 +91,7 @@ def _mediapipe(sources: Sources, path: Path) -> None:
     add_metadata(path)
 
 
-_DYNAMIC_RANGE = "int8 weights (the first convolution's are float32), activations quantized as they come"
+_DYNAMIC_RANGE = "int8 weights (float32 in the first convolution), activations quantized at run time"
 _INT8 = "int8 weights and activations"
 
 FORMATS = {
@@ -104,7 +106,7 @@ FORMATS = {
         "variants/FER2013_float32.tflite",
         LITERT,
         "none, float32",
-        "the network to the last digit, at four times the size",
+        "the exact network, at four times the size",
         lambda sources, path: files.copy(sources.float32, path),
     ),
     "float16": Format(
@@ -127,13 +129,13 @@ FORMATS = {
         _INT8,
         "for accelerators and microcontrollers without float; int8 in and out",
         lambda sources, path: quantize.to_int8(sources.float32, path, sources.calibration, float_ends=False),
-        "grey / 255, in steps of the input's scale from its zero point",
+        "grey / 255, quantized with the input's scale and zero point",
     ),
     "uint8_image": Format(
         "variants/FER2013_uint8_image.tflite",
         LITERT,
         _DYNAMIC_RANGE,
-        "takes the grey pixels 0..255 as they are",
+        "takes grey pixels 0..255",
         lambda sources, path: quantize.to_dynamic_range(sources.pixels, path),
         "grey, 0..255",
     ),
@@ -143,7 +145,7 @@ FORMATS = {
         _DYNAMIC_RANGE,
         "for MediaPipe's ImageClassifier; RGB in, labels inside",
         _mediapipe,
-        "RGB / 255, three channels; MediaPipe divides by itself",
+        "RGB / 255, three channels; MediaPipe does the division",
     ),
     "onnx": Format(
         "FER2013.onnx",
@@ -163,19 +165,20 @@ FORMATS = {
         "FER2013.mlpackage",
         CORE_ML,
         "float16",
-        "for Xcode; a grey picture in, labels with probabilities out; it runs on Apple's systems only",
+        "for Xcode; a grey image in, labels with probabilities out; runs only on Apple's systems",
         lambda sources, path: to_coreml(sources.model, path),
-        "a grey picture, 0..255",
+        "a grey image, 0..255",
     ),
 }
 
 
 def chosen(names: Iterable[str]) -> dict[str, Format]:
-    """The default and the formats that ``names`` names, in the order of ``FORMATS``."""
+    """Return the default format and those in ``names``, in the order of ``FORMATS``."""
     return {name: FORMATS[name] for name in FORMATS if name == DEFAULT or name in names}
 
 
 def has_coremltools() -> bool:
+    """Return whether Core ML files can be written here."""
     return importlib.util.find_spec("coremltools") is not None
 
 
@@ -186,7 +189,12 @@ def make(
     calibration: np.ndarray,
     folder: Path,
 ) -> None:
-    """Write all ``formats`` into ``folder``; for the rest see ``Sources``.
+    """Write all formats into a folder.
+
+    Args:
+        formats: the formats to write, by name.
+        network, model, calibration: see ``Sources``.
+        folder: the bundle.
 
     Raises:
         FerError: a converter failed.

@@ -1,4 +1,4 @@
-"""torch -> Keras: for TensorFlow users, and for the notebook's own way to a TFLite file, to compare with."""
+"""Convert torch to Keras, for the SavedModel and for a comparison with the notebook's own TFLite conversion."""
 
 from itertools import zip_longest
 from pathlib import Path
@@ -13,10 +13,10 @@ from .onnx import INPUT, OUTPUT
 
 
 def keras_network(network: nn.Sequential) -> "keras.Model":  # type: ignore[name-defined]  # noqa: F821
-    """The same layers with the same weights in Keras, softmax behind them: [B, 48, 48, 1] -> [B, 7].
+    """Return the network in Keras, with softmax at the end: [B, 48, 48, 1] -> [B, 7].
 
     Raises:
-        FerError: the network has a layer that neither of ours has.
+        FerError: the network has a layer that this conversion does not know.
     """
     import keras
     from keras import layers
@@ -36,7 +36,7 @@ def keras_network(network: nn.Sequential) -> "keras.Model":  # type: ignore[name
             convolution = layers.Conv2D(layer.out_channels, layer.kernel_size, **options)
             add(convolution, layer.weight.permute(2, 3, 1, 0), layer.bias)
         elif isinstance(layer, nn.ReLU):
-            if isinstance(previous, nn.BatchNorm2d):  # else it is in the layer before
+            if isinstance(previous, nn.BatchNorm2d):  # otherwise it is part of the layer before
                 add(layers.ReLU())
         elif isinstance(layer, nn.BatchNorm2d):
             norm = layers.BatchNormalization(epsilon=layer.eps, momentum=1 - (layer.momentum or 0))
@@ -48,8 +48,8 @@ def keras_network(network: nn.Sequential) -> "keras.Model":  # type: ignore[name
         elif isinstance(layer, nn.Dropout):
             add(layers.Dropout(layer.p))
         elif isinstance(layer, nn.Flatten):
-            if model.output_shape[1:3] != (1, 1):  # the two flatten more in another order
-                raise FerError("there is no way to Keras for a network that flattens more than one pixel")
+            if model.output_shape[1:3] != (1, 1):  # torch and Keras flatten several pixels in different orders
+                raise FerError("a network that flattens more than one pixel cannot be converted to Keras")
             add(layers.Flatten())
         elif isinstance(layer, nn.Linear):
             if following is None:
@@ -57,17 +57,18 @@ def keras_network(network: nn.Sequential) -> "keras.Model":  # type: ignore[name
             add(layers.Dense(layer.out_features, **activation), layer.weight.T, layer.bias)
         else:
             raise FerError(
-                f"there is no way to Keras for {type(layer).__name__}: leave saved_model out, and export.notebook"
+                f"{type(layer).__name__} cannot be converted to Keras: leave saved_model out of export.formats and set "
+                "export.notebook=false"
             )
         previous = layer
     return model
 
 
 def to_saved_model(network: nn.Sequential, path: Path) -> None:
-    """Write TensorFlow's SavedModel, a folder: float32 [B, 48, 48, 1] -> [B, 7].
+    """Write a SavedModel, which is a folder: float32 [B, 48, 48, 1] -> [B, 7].
 
     Raises:
-        FerError: see ``keras_network``; or TensorFlow failed.
+        FerError: see ``keras_network``, or TensorFlow failed.
     """
     with converting("TensorFlow"):
         import tensorflow as tf
@@ -81,10 +82,10 @@ def to_saved_model(network: nn.Sequential, path: Path) -> None:
 
 
 def to_notebook_tflite(network: nn.Sequential, path: Path) -> None:
-    """Write ``network`` as the notebook would have, float32, batch-norm left to the converter.
+    """Write a TFLite file as the notebook did: float32, with batch-norm left to the converter.
 
     Raises:
-        FerError: see ``keras_network``; or TFLiteConverter failed.
+        FerError: see ``keras_network``, or TFLiteConverter failed.
     """
     with converting("TFLiteConverter"):
         import tensorflow as tf

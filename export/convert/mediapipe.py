@@ -1,8 +1,8 @@
-"""The metadata by which MediaPipe's ImageClassifier knows how to feed a TFLite file and what its classes are.
+"""The metadata that tells MediaPipe's ImageClassifier the input and the classes of a TFLite file.
 
-The format is TensorFlow Lite's metadata_schema.fbs: a FlatBuffer inside the model, and the files it names
-as a zip behind the model. The libraries that write it have no release for Python 3.12 (tflite-support) or
-do not import (mediapipe's writer), so the few tables that are needed are written here, slot by slot.
+The format is TensorFlow Lite's metadata_schema.fbs: a FlatBuffer inside the model, and a zip behind the model with the
+files that it names. The libraries that write it have no release for Python 3.12 (tflite-support) or fail to import
+(mediapipe's writer), so the necessary tables are written here, slot by slot.
 """
 
 import io
@@ -26,7 +26,7 @@ _AXIS_LABELS = 2  # AssociatedFileType.TENSOR_AXIS_LABELS
 
 
 def add_metadata(path: Path) -> None:
-    """Say in the file that its input is RGB, to be divided by 255, and that its output has our labels."""
+    """Add metadata to a file: its input is RGB, to be divided by 255, and its output has the seven labels."""
     model = flatbuffer_utils.read_model(str(path))
     content = schema.BufferT()
     content.data = list(_model_metadata())
@@ -36,7 +36,7 @@ def add_metadata(path: Path) -> None:
     model.metadata = [*(model.metadata or []), entry]
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as files:
-        # a fixed date, so that the same model gives the same bytes
+        # a fixed date, so the same model gives the same bytes
         files.writestr(zipfile.ZipInfo(LABELS_FILE), LABELS_TEXT)
     path.write_bytes(bytes(flatbuffer_utils.convert_object_to_bytearray(model)) + archive.getvalue())
 
@@ -45,7 +45,7 @@ def _model_metadata() -> bytes:
     builder = flatbuffers.Builder()
 
     def table(*slots: tuple[int, str, object]) -> int:
-        """Write a table; a slot is its number in the schema, its kind and its value."""
+        """Write a table; a slot is (number in the schema, kind, value)."""
         builder.StartObject(max(number for number, _, _ in slots) + 1)
         for number, kind, value in slots:
             write = {

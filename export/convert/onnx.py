@@ -1,4 +1,4 @@
-"""torch -> ONNX."""
+"""Convert torch to ONNX."""
 
 from pathlib import Path
 
@@ -16,22 +16,24 @@ def to_onnx(model: nn.Sequential, path: Path, *, any_batch: bool = False) -> Non
     """Write ``model`` (see ``deployable``) as one file and check it.
 
     Args:
-        any_batch: leave the batch open; otherwise it is 1, as phones want it.
+        model: the network as exported.
+        path: the file to write.
+        any_batch: accept any batch size; otherwise it is 1, for phones.
 
     Raises:
-        FerError: torch could not write it, or wrote what is no valid model.
+        FerError: torch could not write the file, or wrote an invalid model.
     """
     batch = torch.export.Dim("batch")
     with converting("torch"):
         torch.onnx.export(
             model,
-            (example(model, batch=2 if any_batch else 1),),  # a batch of 1 would be taken for a constant
+            (example(model, batch=2 if any_batch else 1),),  # torch would treat a batch of 1 as a constant
             path,
             input_names=[INPUT],
             output_names=[OUTPUT],
             dynamic_shapes=({0: batch},) if any_batch else None,
             dynamo=True,
-            external_data=False,  # one file; the default moves large weights into a second
+            external_data=False,  # the default moves large weights into a second file
             verbose=False,
         )
         onnx.checker.check_model(str(path), full_check=True)

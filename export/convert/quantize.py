@@ -1,4 +1,4 @@
-"""float32 TFLite -> smaller ones, through ai-edge-quantizer."""
+"""Quantize float32 TFLite files with ai-edge-quantizer."""
 
 import re
 from collections.abc import Callable
@@ -23,34 +23,36 @@ from .onnx import INPUT
 
 _SIGNATURE = "serving_default"
 _EVERYWHERE = ".*"
-# of each face's smallest and largest activation. On FER2013's PublicTest the whole range, which a few pictures
-# without a face stretch, and the quantizer's moving average, which cuts off the most certain faces, agreed less
-# with float32.
+# Of each face's smallest and largest activation. On FER2013's PublicTest this agreed best with float32: a few images
+# without a face stretch the whole range, and the quantizer's moving average cuts off the most confident faces.
 RANGE_PERCENTILE = 95
 
 _OPERATION = qtyping.TFLOperationName
 
 
 def to_dynamic_range(source: Path, path: Path) -> None:
-    """int8 weights, with a scale for each output channel; activations are quantized as they come.
+    """Write int8 weights with per-channel scales; activations are quantized at run time.
 
-    The first convolution stays float32, which costs 1 KB: it reads the picture itself, and in eight bits it
-    flipped a quarter of all predictions that flipped on FER2013's PublicTest. So do the signs that
-    ``fold_batch_norm`` may leave, which are faster so.
+    The first convolution stays float32, which costs 1 KB: in int8 it caused a quarter of all changed predictions on
+    FER2013's PublicTest. The signs that ``fold_batch_norm`` may leave stay float32 too, because that is faster.
+
+    Args:
+        source: a float32 TFLite file.
+        path: the file to write.
 
     Raises:
-        FerError: the quantizer failed; so for the others.
+        FerError: the quantizer failed.
     """
     quantizer = Quantizer(str(source))
     for operation in (_OPERATION.CONV_2D, _OPERATION.FULLY_CONNECTED):
         quantizer.add_dynamic_config(regex=_EVERYWHERE, operation_name=operation, num_bits=8)
-    first = f"^{re.escape(_first_convolution(source))};?$"  # the quantizer ends a scope with a semicolon
+    first = f"^{re.escape(_first_convolution(source))};?$"  # the quantizer may end a name with a semicolon
     quantizer.update_quantization_recipe(first, _OPERATION.CONV_2D, algorithm_key=AlgorithmName.NO_QUANTIZE)
     _write(quantizer.quantize, path)
 
 
 def to_float16(source: Path, path: Path) -> None:
-    """float16 weights, which LiteRT turns to float32 when it loads them."""
+    """Write float16 weights, which LiteRT converts to float32 when it loads them; see ``to_dynamic_range``."""
     quantizer = Quantizer(str(source))
     half = qtyping.OpQuantizationConfig(
         weight_tensor_config=qtyping.TensorQuantizationConfig(num_bits=16, dtype=qtyping.TensorDataType.FLOAT),
@@ -63,9 +65,11 @@ def to_float16(source: Path, path: Path) -> None:
 
 
 def to_int8(source: Path, path: Path, images: np.ndarray, *, float_ends: bool) -> None:
-    """int8 weights and activations, which keep the range that they have on ``images``.
+    """Write int8 weights and activations, whose ranges are measured on ``images``; see ``to_dynamic_range``.
 
     Args:
+        source: a float32 TFLite file.
+        path: the file to write.
         images: uint8 [N, 48, 48].
         float_ends: keep input and output float32; otherwise they are int8 too.
     """
@@ -87,12 +91,12 @@ def to_int8(source: Path, path: Path, images: np.ndarray, *, float_ends: bool) -
 
 
 def _collect(seen: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    """Keep each face's smallest and largest value."""
+    """Append a face's smallest and largest value to those seen so far."""
     return {end: np.concatenate([np.atleast_1d(seen[end]), np.atleast_1d(new[end])]) for end in ("min", "max")}
 
 
 def _typical(seen: dict[str, Any]) -> dict[str, Any]:
-    """The range that all but the most extreme faces keep within."""
+    """Return the range of all but the most extreme faces."""
     if not seen:  # a constant
         return seen
     low, high = np.percentile(seen["min"], 100 - RANGE_PERCENTILE), np.percentile(seen["max"], RANGE_PERCENTILE)
@@ -100,7 +104,7 @@ def _typical(seen: dict[str, Any]) -> dict[str, Any]:
 
 
 def _first_convolution(path: Path) -> str:
-    """The name of its output."""
+    """Return the name of its output tensor."""
     model = flatbuffer_utils.read_model(str(path))
     (graph,) = model.subgraphs
     for operator in graph.operators:

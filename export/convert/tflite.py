@@ -1,4 +1,4 @@
-"""torch -> ONNX -> TFLite, through onnx2tf."""
+"""Convert torch to TFLite, through ONNX and onnx2tf."""
 
 import shutil
 import tempfile
@@ -18,11 +18,11 @@ def to_tflite(model: nn.Sequential, path: Path) -> None:
     """Convert to float32 TFLite, channels last: [1, 48, 48, C] -> [1, 7].
 
     Raises:
-        FerError: the converter failed; the text has its last words.
+        FerError: the converter failed; the text contains its last line of output.
     """
     with tempfile.TemporaryDirectory() as folder:
         _convert(model, Path(folder))
-        # it writes a float16 file too, which LiteRT does not load
+        # it also writes a float16 file, which LiteRT does not load
         shutil.copyfile(Path(folder) / "model_float32.tflite", path)
     _fuse_relu(path)
 
@@ -40,9 +40,9 @@ def _convert(model: nn.Sequential, folder: Path) -> None:
 
 
 def _fuse_relu(path: Path) -> None:
-    """Let each dense layer do the ReLU behind it, which onnx2tf does for convolutions only.
+    """Fuse each ReLU into the dense layer before it; onnx2tf does that only for convolutions.
 
-    Left apart, int8 spends its steps on the negative values that ReLU drops.
+    Unfused, int8 wastes part of its range on negative values that ReLU drops.
     """
     model = flatbuffer_utils.read_model(str(path))
     (graph,) = model.subgraphs
@@ -61,10 +61,10 @@ def _fuse_relu(path: Path) -> None:
 
 
 def _drop_tensors(model: schema.ModelT, dropped: set[int]) -> None:
-    """Remove tensors that nothing uses any more, and number the others anew."""
+    """Remove unused tensors and renumber the others."""
     (graph,) = model.subgraphs
     kept = [index for index in range(len(graph.tensors)) if index not in dropped]
-    number = {old: new for new, old in enumerate(kept)} | {-1: -1}  # -1 stands for an input left out
+    number = {old: new for new, old in enumerate(kept)} | {-1: -1}  # -1 marks an omitted input
     graph.tensors = [graph.tensors[index] for index in kept]
     for part in (graph, *graph.operators):
         part.inputs = [number[index] for index in part.inputs]

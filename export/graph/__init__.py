@@ -1,1 +1,1 @@
-"""Changes of the network before it is converted; each keeps what it computes."""
+"""Transformations before the conversion; none changes what the network computes."""

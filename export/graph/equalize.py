@@ -1,4 +1,4 @@
-"""Even out the channels of a folded network, so that eight bits hold each of them well."""
+"""Cross-layer equalization: channel ranges are equalized so that int8 weights lose little accuracy."""
 
 import copy
 
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from .fold_batch_norm import Shift
 
-# of shares of 0.4 to 1 and bounds of 2 to 20, these agreed best with float32 on FER2013's PublicTest
+# of shares from 0.4 to 1 and bounds from 2 to 20, these agreed best with float32 on FER2013's PublicTest
 ACTIVATION_SHARE = 0.7
 MOST = 4.0
 
@@ -19,18 +19,18 @@ _COMMUTES = nn.ReLU | nn.MaxPool2d | nn.AdaptiveAvgPool2d | nn.Flatten | Shift
 
 @torch.no_grad()
 def equalize(network: nn.Sequential, images: Tensor) -> nn.Sequential:
-    """Give a copy that computes the same, with channels of more even size.
+    """Return a copy that computes the same, with channels of similar ranges.
 
-    An activation has one scale for all its channels once quantized, so a loud channel costs the others
-    their precision. Each channel between two layers is scaled by a factor that the next layer's weights
-    take back; ReLU, pooling and what ``fold_batch_norm`` leaves in between let a positive factor
-    through. The factor, w^(1-a) / x^a, is SmoothQuant's (Xiao et al. 2023), from the largest weight w that
-    reads the channel and its largest value x over ``images``; it stays within 1/4 and 4, since a channel
-    that happens to be silent on them would be blown up on others.
+    A quantized activation has one scale for all its channels, so a channel with a large range costs the others
+    precision. Each channel between two layers is scaled by a factor that the next layer's weights divide by. ReLU,
+    pooling and the layers that ``fold_batch_norm`` leaves commute with a positive factor. The factor is SmoothQuant's,
+    w^(1-a) / x^a (Xiao et al. 2023), from the largest weight w that reads the channel and its largest value x on
+    ``images``. It stays between 1/4 and 4, because a channel that happens to be silent on these images would be
+    amplified on others.
 
     Args:
-        network: as ``fold_batch_norm`` gives it.
-        images: float32 [N, 1, 48, 48], grey / 255, to find the channels' sizes on.
+        network: the result of ``fold_batch_norm``.
+        images: float32 [N, 1, 48, 48], grey / 255, to measure the channels' ranges on.
     """
     network = copy.deepcopy(network)
     sizes = _input_sizes(network, images)
@@ -53,7 +53,7 @@ def _is_depthwise(layer: nn.Module) -> bool:
 
 
 def _input_sizes(network: nn.Sequential, images: Tensor) -> dict[nn.Module, Tensor]:
-    """The largest absolute value of each channel that a layer reads, [C]."""
+    """Measure the largest absolute value of each channel that a layer reads, float32 [C]."""
     sizes: dict[nn.Module, Tensor] = {}
     for batch in images.split(64):
         values = batch
@@ -61,7 +61,7 @@ def _input_sizes(network: nn.Sequential, images: Tensor) -> dict[nn.Module, Tens
             if isinstance(layer, _SCALED):
                 size = values.abs().transpose(0, 1).flatten(1).amax(1)
                 sizes[layer] = torch.maximum(sizes[layer], size) if layer in sizes else size
-            values = layer(values.clone())  # ReLU may work in place
+            values = layer(values.clone())  # a copy, because ReLU may work in place
     return sizes
 
 
@@ -69,7 +69,7 @@ def _equalize_pair(
     source: nn.Conv2d | nn.Linear, between: list[nn.Module], reader: nn.Conv2d | nn.Linear, size: Tensor
 ) -> None:
     channels = source.weight.shape[0]
-    if reader.weight.shape[1] != channels:  # flattened from more than one pixel, or grouped
+    if reader.weight.shape[1] != channels:  # the reader is grouped, or flattening merged several pixels
         return
     weight = reader.weight.abs().transpose(0, 1).flatten(1).amax(1)
     factor = weight.clamp(min=_SILENT) ** (1 - ACTIVATION_SHARE) / size.clamp(min=_SILENT) ** ACTIVATION_SHARE

@@ -1,4 +1,4 @@
-"""Batch-norm folded into the layers around it, exactly, so that no converter has to."""
+"""Fold batch-norm into the layers around it, exactly, before any converter sees it."""
 
 import copy
 from collections import deque
@@ -12,7 +12,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 
 class Shift(nn.Module):
-    """Adds a constant to each channel of [B, C, H, W].
+    """A layer that adds a constant to each channel of [B, C, H, W].
 
     Args:
         shift: float [C].
@@ -30,13 +30,13 @@ class Shift(nn.Module):
 
 @dataclass
 class _Owed:
-    """What each channel still lacks: to be multiplied by ``sign`` (1 or -1), then ``shift`` added; float64 [C]."""
+    """A pending operation on each channel: multiply by ``sign`` (1 or -1), then add ``shift``; both float64 [C]."""
 
     sign: Tensor
     shift: Tensor
 
     def pay_sign(self) -> list[nn.Module]:
-        """The layer that the signs take, where one is negative."""
+        """Return the layer that applies the signs, or nothing if all are positive."""
         if (self.sign > 0).all():
             return []
         channels = len(self.sign)
@@ -46,11 +46,11 @@ class _Owed:
         return [flip]
 
     def pay(self) -> list[nn.Module]:
-        """The layers that all of it takes."""
+        """Return the layers that apply signs and shift."""
         return [*self.pay_sign(), Shift(self.shift)]
 
     def pay_into_dense(self, dense: nn.Linear) -> None:
-        """Let a dense layer, behind channels that were flattened, do it all."""
+        """Fold signs and shift into a dense layer that reads the flattened channels."""
         repeats = dense.in_features // len(self.sign)
         sign, shift = (value.repeat_interleave(repeats) for value in (self.sign, self.shift))
         weight = dense.weight.data.double()
@@ -58,9 +58,9 @@ class _Owed:
         dense.weight.data = (weight * sign).float()
 
     def pay_before_convolution(self, convolution: nn.Conv2d) -> list[nn.Module]:
-        """Let a convolution do the signs, and give the layer that the shift takes.
+        """Fold the signs into a convolution and return the layer that applies the shift.
 
-        The shift itself does not go into the convolution: the zeros at its border are not shifted.
+        The shift cannot go into the convolution, because the zeros of its padding are not shifted.
         """
         if convolution.groups > 1:
             return self.pay()
@@ -69,14 +69,17 @@ class _Owed:
 
 
 def fold_batch_norm(network: nn.Sequential) -> nn.Sequential:
-    """Give a copy in eval mode that computes the same without batch-norm; dropout is left out.
+    """Return a copy in eval mode that computes the same without batch-norm and dropout.
 
-    Batch-norm right behind a convolution goes into it. Behind a convolution and ReLU, as in the notebook's
-    network, it is taken apart, y = gamma/sigma * relu(conv(x)) + shift: the size of gamma/sigma goes into the
-    convolution, since relu(a z) = a relu(z) for a >= 0; its sign into the convolution or dense layer that
-    follows; the shift past max-pooling, since max(x + t) = max(x) + t, and into a dense layer's bias. What
-    stays is one addition before each convolution, and, where a gamma is negative before max-pooling, a 1x1
-    depthwise convolution with 1 and -1. Batch-norm anywhere else stays as it is.
+    Batch-norm directly after a convolution is folded into it. After a convolution and ReLU, as in the notebook's
+    network, it is split, y = gamma/sigma * relu(conv(x)) + shift:
+
+    - The magnitude of gamma/sigma goes into the convolution, because relu(a z) = a relu(z) for a >= 0.
+    - Its sign goes into the next convolution or dense layer.
+    - The shift moves past max-pooling, because max(x + t) = max(x) + t, and into a dense layer's bias.
+
+    One addition before each convolution remains and, if a gamma before max-pooling is negative, a 1x1 depthwise
+    convolution with 1 and -1. Batch-norm in any other place stays.
     """
     waiting = deque(_layers(network))
     done: list[nn.Module] = []
@@ -112,7 +115,7 @@ def fold_batch_norm(network: nn.Sequential) -> nn.Sequential:
 
 
 def _layers(network: nn.Sequential) -> Iterator[nn.Module]:
-    """Copies of all layers in their order, without dropout."""
+    """Yield copies of all layers in order, without dropout."""
     for layer in network:
         if isinstance(layer, nn.Sequential):
             yield from _layers(layer)
@@ -121,7 +124,7 @@ def _layers(network: nn.Sequential) -> Iterator[nn.Module]:
 
 
 def _absorb_size(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> _Owed:
-    """Scale a convolution by the size of the batch-norm's factor that comes after ReLU; give what is left of it."""
+    """Scale a convolution by the magnitude of the batch-norm factor after its ReLU; return the rest."""
     assert norm.running_var is not None
     assert norm.running_mean is not None
     factor = norm.weight.data.double() / (norm.running_var.double() + norm.eps).sqrt()

@@ -1,4 +1,4 @@
-"""The network as apps call it: batch-norm folded, softmax inside."""
+"""Prepare the network for apps: batch-norm folded, channels equalized, softmax inside."""
 
 import copy
 
@@ -13,23 +13,24 @@ from .fold_batch_norm import fold_batch_norm
 
 
 def deployable(network: nn.Sequential, images: Tensor) -> nn.Sequential:
-    """float32 [B, 1, 48, 48], grey / 255, -> probabilities float32 [B, 7].
+    """Return the network as exported: float32 [B, 1, 48, 48], grey / 255 -> probabilities, float32 [B, 7].
 
-    Scale stays out: the app has divided by 255 already.
+    It has no Scale layer, because the app has already divided by 255.
 
     Args:
-        images: float32 [N, 1, 48, 48] to even out the channels on (see ``equalize``).
+        network: the trained network.
+        images: float32 [N, 1, 48, 48], faces for the equalization (see ``equalize``).
     """
     return nn.Sequential(*equalize(fold_batch_norm(network), images), nn.Softmax(dim=1)).eval()
 
 
 def taking_pixels(model: nn.Sequential) -> nn.Sequential:
-    """The same for uint8 [B, 1, 48, 48]: the division by 255 is in the graph."""
+    """Return the same model for uint8 [B, 1, 48, 48], with the division by 255 in the graph."""
     return nn.Sequential(Scale(), *model).eval()
 
 
 def taking_rgb(model: nn.Sequential) -> nn.Sequential:
-    """The same for float32 [B, 3, 48, 48], RGB / 255: the grey formula goes into the first convolution."""
+    """Return the same model for float32 [B, 3, 48, 48], RGB / 255, with the grey formula in the first convolution."""
     model = copy.deepcopy(model)
     first = model[0]
     assert isinstance(first, nn.Conv2d)
@@ -39,7 +40,7 @@ def taking_rgb(model: nn.Sequential) -> nn.Sequential:
 
 
 def example(model: nn.Sequential, batch: int = 1) -> Tensor:
-    """A black input of the right shape and type."""
+    """Return a black input with the model's shape and dtype."""
     takes_pixels = isinstance(model[0], Scale)
     channels = next(layer.in_channels for layer in model if isinstance(layer, nn.Conv2d))
     return torch.zeros(batch, channels, IMAGE_SIZE, IMAGE_SIZE, dtype=torch.uint8 if takes_pixels else torch.float32)

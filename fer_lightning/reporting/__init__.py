@@ -1,1 +1,1 @@
-"""Figures, tables and reports of numbers that others computed."""
+"""Figures, tables and reports of given numbers; nothing is computed here."""

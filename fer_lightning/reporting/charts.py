@@ -1,4 +1,4 @@
-"""Charts of what was read: one picture's probabilities, and a video's over time. No torch."""
+"""Charts of probabilities: for one image, and over time for a video. No torch."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,7 +14,14 @@ from fer_lightning.utils.terminal import printable
 
 
 def probabilities(picture: Image.Image, faces: Sequence[Face], title: str, path: Path) -> None:
-    """The picture, and for each face its crop and its probabilities as bars, as the notebook drew them."""
+    """Draw an image and, for each face, its crop and its probabilities as bars, as the notebook did.
+
+    Args:
+        picture: the image.
+        faces: the faces that were read in it.
+        title: the title above the image.
+        path: where the PNG goes.
+    """
     with plt.rc_context(STYLE):
         rows = max(len(faces), 1)
         figure = plt.figure(figsize=(10, max(3.2, 2.4 * rows)))
@@ -40,11 +47,13 @@ def probabilities(picture: Image.Image, faces: Sequence[Face], title: str, path:
 
 
 def over_time(times: Sequence[float], answers: Mapping[int, np.ndarray], title: str, path: Path) -> None:
-    """The probabilities of some of a video's faces, one below the other.
+    """Draw the probabilities of some of a video's faces over time, one face below the other.
 
     Args:
-        times: seconds, one a frame.
-        answers: by the number of the face, float [frames, 7]; NaN where it was not seen.
+        times: seconds, one per frame.
+        answers: float [frames, 7] by the number of the face; NaN in frames without it.
+        title: the title of the figure.
+        path: where the PNG goes.
     """
     with plt.rc_context(STYLE):
         height = 2.6 * len(answers) + 1

@@ -1,4 +1,4 @@
-"""Sheets of faces: by class, with captions, and with heat on them."""
+"""Sheets of faces: by class, with captions, and with heat maps."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,12 +13,12 @@ _GAP = 2  # pixels between faces
 
 
 def by_class(pixels: np.ndarray, labels: np.ndarray, class_names: Sequence[str], data: str, path: Path) -> None:
-    """The first training faces of each class, a row a class.
+    """Draw the first training faces of each class, one row per class.
 
     Args:
         pixels: uint8 [N, 48, 48].
         labels: uint8 [N], indices into ``class_names``.
-        class_names: from the first row to the last.
+        class_names: the classes, from the first row to the last.
         data: the name of the dataset.
         path: where the PNG goes.
     """
@@ -40,14 +40,14 @@ def by_class(pixels: np.ndarray, labels: np.ndarray, class_names: Sequence[str],
 
 
 def captioned(pixels: np.ndarray, captions: Sequence[str], title: str, path: Path, columns: int = 10) -> None:
-    """Faces side by side, each with a line below it.
+    """Draw faces side by side, each with a caption below it.
 
     Args:
         pixels: uint8 [N, 48, 48].
-        captions: one each.
-        title: of the whole.
+        captions: one per face.
+        title: the title of the figure.
         path: where the PNG goes.
-        columns: faces in a row.
+        columns: faces per row.
     """
     rows = -(-len(pixels) // columns)
     with plt.rc_context(STYLE):
@@ -63,13 +63,13 @@ def captioned(pixels: np.ndarray, captions: Sequence[str], title: str, path: Pat
 
 
 def heat(pixels: np.ndarray, heats: np.ndarray, captions: Sequence[str], title: str, path: Path) -> None:
-    """Pairs of a face and the same face with heat on it, three pairs in a row.
+    """Draw pairs of a face and the same face under its heat map, three pairs per row.
 
     Args:
         pixels: uint8 [N, 48, 48].
         heats: float [N, 48, 48], 0..1.
-        captions: one for each pair.
-        title: of the whole.
+        captions: one per pair.
+        title: the title of the figure.
         path: where the PNG goes.
     """
     pairs = 3

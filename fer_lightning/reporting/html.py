@@ -1,4 +1,4 @@
-"""report.html: one evaluation in one file that opens without a network."""
+"""report.html: one evaluation in one self-contained file."""
 
 import base64
 import hashlib
@@ -24,15 +24,16 @@ _EXAMPLES = 30  # faces on a sheet
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a report is about.
+    """The evaluation that a report describes.
 
     Attributes:
-        title: what was scored, on what.
+        title: the network and the faces that were scored.
         scores: see ``metrics.score``.
         logits: float32 [N, classes].
-        faces: the file's; ``rows`` are the N of them that were scored, int64.
-        class_names: of the logits, in their order.
-        votes: FER+'s for all of ``faces``, uint8 [., 10], or None.
+        faces: all faces of the file.
+        rows: the N faces that were scored, int64 indices into ``faces``.
+        class_names: the classes, in the order of the logits.
+        votes: FER+'s votes for all ``faces``, uint8 [., 10], or None.
     """
 
     title: str
@@ -58,10 +59,16 @@ def write(
     machine: str,
     hashes: Sequence[tuple[str, str]],
 ) -> None:
-    """Write the report; what it says of its making is given as text.
+    """Write the report.
 
     Args:
-        hashes: the name and the SHA-256 of each file and data set; names may repeat.
+        evaluation: see ``Evaluation``.
+        path: the HTML file to write.
+        command: the command line that made the report.
+        config: the evaluation's configuration, as text.
+        training: the checkpoint's settings, as text.
+        machine: a description of the machine.
+        hashes: the name and SHA-256 of each file and dataset; names may repeat.
     """
     environment = jinja2.Environment(loader=jinja2.PackageLoader("fer_lightning.reporting"), autoescape=True)
     html = environment.get_template("report.html").render(
@@ -79,7 +86,7 @@ def write(
 
 
 def wilson(share: float, count: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Wilson's interval of a share of ``count`` (1927)."""
+    """Return Wilson's confidence interval (1927) of a share, 0..1, of ``count`` faces."""
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     middle = share + z**2 / (2 * count)
     reach = z * math.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
@@ -87,14 +94,14 @@ def wilson(share: float, count: int, confidence: float = 0.95) -> tuple[float, f
 
 
 def digest_of_rows(faces: Faces, rows: np.ndarray) -> str:
-    """SHA-256 of some faces' pixels and labels, in their order."""
+    """Return the SHA-256 of the pixels and labels of some faces, in their order."""
     digest = hashlib.sha256(faces.pixels[rows].tobytes())
     digest.update(faces.labels[rows].tobytes())
     return digest.hexdigest()
 
 
 def _headline(scores: Mapping[str, Any]) -> list[dict[str, Any]]:
-    rows = [("all", scores["n"], scores["accuracy"]), ("not in training", scores["n_fresh"], scores["accuracy_fresh"])]
+    rows = [("all", scores["n"], scores["accuracy"]), ("leak-free", scores["n_fresh"], scores["accuracy_fresh"])]
     found = []
     for name, count, value in rows:
         if value is not None:
@@ -104,24 +111,25 @@ def _headline(scores: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _figures(evaluation: Evaluation) -> list[dict[str, str]]:
-    """Each picture of the report, with its heading and caption."""
+    """Draw the figures of the report, each with its heading and caption."""
     probabilities, answers = evaluation.logits.softmax(dim=1).max(dim=1)
     confidence, predicted = probabilities.numpy(), answers.numpy()
     right = predicted == evaluation.labels
     found = [
         _figure(
             "Precision, recall and F1",
-            "Of the faces read as a class, how many are it; of a class, how many were read as it; their harmonic mean.",
+            "Precision: the share of faces read as a class that have its label. Recall: the share of faces with a "
+            "label that were read as that class. F1: their harmonic mean.",
             lambda path: plots.per_class(evaluation.scores, evaluation.title, path),
         ),
         _figure(
-            "Confusion",
-            "A row is a label, a column what was read; the shade is the share of the row.",
+            "Confusion matrix",
+            "Each row is a label and each column a prediction; the shade is the share of the row.",
             lambda path: plots.confusion(evaluation.scores, evaluation.title, path),
         ),
         _figure(
             "Calibration",
-            "How often the network is right, against how sure it says it is. Below the line it is too sure.",
+            "Accuracy against confidence. Below the line, the network is overconfident.",
             lambda path: plots.reliability(confidence, right, evaluation.scores["calibration_error"], path),
         ),
     ]
@@ -131,9 +139,9 @@ def _figures(evaluation: Evaluation) -> list[dict[str, str]]:
         (
             mistakes,
             "Most confident mistakes",
-            "What was read, then the label in brackets. Often the label is the odd one.",
+            "The prediction and its probability, then the label in brackets. Many of these labels are questionable.",
         ),
-        (hits, "Least confident hits", "What was read, which is also the label."),
+        (hits, "Least confident correct answers", "The prediction, which is also the label, and its probability."),
     ):
         if len(chosen):
             found.append(_sheet(evaluation, chosen, predicted, confidence, right, heading, caption))
@@ -170,18 +178,18 @@ def _sheet(
 
 
 def _agreement(evaluation: Evaluation, votes: np.ndarray, predicted: np.ndarray, right: np.ndarray) -> dict[str, str]:
-    """Accuracy by how many of FER+'s annotators agree, and whose mistake the mistakes are."""
+    """Draw accuracy by the annotators' agreement, and count the mistakes that most annotators share."""
     agreeing = votes.max(axis=1) / np.maximum(votes.sum(axis=1), 1)
     majority = ferplus.majority(votes)
     wrong = ~right
     theirs = int((wrong & (majority == predicted)).sum())
     caption = (
-        f"Of the {wrong.sum():,} mistakes, {theirs:,} ({theirs / max(wrong.sum(), 1):.0%}) are what most of FER+'s ten "
-        "annotators say too: there the label is the odd one."
+        f"In {theirs:,} of the {wrong.sum():,} mistakes ({theirs / max(wrong.sum(), 1):.0%}), most of FER+'s ten "
+        "annotators agree with the network and not with the label."
     )
     edges = (0.0, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
     return _figure(
-        "Where people agree",
+        "Accuracy by agreement of the annotators",
         caption,
         lambda path: plots.accuracy_by(
             agreeing, right, edges, "share of FER+'s annotators with the most frequent answer", path

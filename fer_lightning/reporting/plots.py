@@ -1,4 +1,4 @@
-"""Figures of scores, in one style, safe for the colour-blind."""
+"""Figures of scores, in one style and in colours that colour-blind people can tell apart."""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -12,15 +12,15 @@ from fer_lightning.reporting.style import BLUE, GREEN, GREY, ORANGE, STYLE, save
 
 Epochs = Sequence[Mapping[str, float]]  # the scores of each
 
-_NO_SCORE = "no score"  # a run of a sweep that failed or is not done
+_NO_SCORE = "no score"  # a run of a sweep that failed or is not finished
 
 
 def class_counts(counts: np.ndarray, class_names: Sequence[str], data: str, path: Path) -> None:
-    """Training rows of each class, the number on each bar.
+    """Draw the number of training faces of each class.
 
     Args:
         counts: int64 [classes].
-        class_names: in the same order.
+        class_names: the classes, in the same order.
         data: the name of the dataset.
         path: where the PNG goes.
     """
@@ -34,11 +34,11 @@ def class_counts(counts: np.ndarray, class_names: Sequence[str], data: str, path
 
 
 def history(phases: Sequence[tuple[str, Epochs]], title: str, path: Path) -> None:
-    """Accuracy and loss of every epoch, the phases' borders marked.
+    """Draw accuracy and loss of every epoch, with the phases marked.
 
     Args:
         phases: each phase's name and the scores of its epochs.
-        title: of the figure.
+        title: the title of the figure.
         path: where the PNG goes.
     """
     epochs = [epoch for _, history in phases for epoch in history]
@@ -71,7 +71,7 @@ def _mark_phases(axis: Any, phases: Sequence[tuple[str, Epochs]]) -> None:
 
 
 def confusion(scores: dict[str, Any], title: str, path: Path) -> None:
-    """How often each class was read as which: counts, shaded by the share of the row."""
+    """Draw the confusion matrix: counts, shaded by the share of the row."""
     matrix = np.array(scores["confusion"])
     names = list(scores["per_class"])
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
@@ -92,7 +92,7 @@ def confusion(scores: dict[str, Any], title: str, path: Path) -> None:
 
 
 def per_class(scores: dict[str, Any], title: str, path: Path) -> None:
-    """Precision, recall and F1 of each class."""
+    """Draw precision, recall and F1 of each class."""
     names = list(scores["per_class"])
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(9, 4))
@@ -107,11 +107,11 @@ def per_class(scores: dict[str, Any], title: str, path: Path) -> None:
 
 
 def reliability(confidence: np.ndarray, right: np.ndarray, error: float, path: Path) -> None:
-    """Accuracy by confidence, in tenths, and how many faces are in each.
+    """Draw accuracy by confidence in ten bins, and the number of faces in each.
 
     Args:
-        confidence: float [N], probability of the answer.
-        right: bool [N].
+        confidence: float [N], the probability of the prediction.
+        right: bool [N], whether the prediction is the label.
         error: the expected calibration error, for the title.
         path: where the PNG goes.
     """
@@ -122,30 +122,30 @@ def reliability(confidence: np.ndarray, right: np.ndarray, error: float, path: P
         figure, (upper, lower) = plt.subplots(
             2, figsize=(6, 6.5), sharex=True, gridspec_kw={"height_ratios": (3, 1), "hspace": 0.08}
         )
-        upper.plot((0, 1), (0, 1), color=GREY, linestyle="--", linewidth=1, label="as sure as right")
+        upper.plot((0, 1), (0, 1), color=GREY, linestyle="--", linewidth=1, label="perfect calibration")
         filled = np.flatnonzero(counts)
         means = [confidence[places == place].mean() for place in filled]
         shares = [right[places == place].mean() for place in filled]
         upper.plot(means, shares, color=BLUE, marker="o", label="the network")
-        upper.set_ylabel("share that is right")
+        upper.set_ylabel("accuracy")
         upper.set_ylim(0, 1)
         upper.legend(loc="upper left")
         upper.set_title(f"Expected calibration error {error:.3f}")
         lower.bar(edges[:-1] + 0.05, counts, 0.09, color=GREY)
         lower.set_ylabel("faces")
-        lower.set_xlabel("probability of the answer")
+        lower.set_xlabel("confidence")
         lower.set_xlim(0, 1)
         save(figure, path)
 
 
 def accuracy_by(values: np.ndarray, right: np.ndarray, edges: Sequence[float], name: str, path: Path) -> None:
-    """Accuracy in each interval of some value, with the faces in it.
+    """Draw accuracy in each interval of a value, with the number of faces in it.
 
     Args:
         values: float [N].
-        right: bool [N].
-        edges: of the intervals, each with its upper edge, the first also with its lower.
-        name: of the value.
+        right: bool [N], whether the prediction is the label.
+        edges: the borders of the intervals; an interval includes its upper edge, the first one also its lower edge.
+        name: the name of the value.
         path: where the PNG goes.
     """
     places = np.clip(np.searchsorted(edges, values, side="left") - 1, 0, len(edges) - 2)
@@ -165,19 +165,20 @@ def accuracy_by(values: np.ndarray, right: np.ndarray, edges: Sequence[float], n
 
 
 def size_latency_accuracy(files: Sequence[tuple[str, float, float, float]], path: Path) -> None:
-    """Exported files by size, time and accuracy, the first one in another colour.
+    """Draw exported files by size, latency and difference in accuracy, the first one in another colour.
 
     Args:
-        files: name, megabytes, milliseconds a face, and accuracy, 0..1.
+        files: name, megabytes, milliseconds per face, and the file's accuracy minus the network's in percentage points.
+        path: where the PNG goes.
     """
-    names, sizes, times, accuracies = zip(*files, strict=True)
+    names, sizes, times, differences = zip(*files, strict=True)
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(1, 3, figsize=(12, 1.2 + 0.4 * len(files)), sharey=True)
         places = np.arange(len(files))
         for axis, values, label, form in (
             (axes[0], sizes, "size, MB", "{:.1f}"),
             (axes[1], times, "one face, one thread, ms", "{:.2f}"),
-            (axes[2], [100 * value for value in accuracies], "accuracy, %", "{:.2f}"),
+            (axes[2], differences, "difference in accuracy to torch, points", "{:+.2f}"),
         ):
             bars = axis.barh(places, values, color=[ORANGE if name == files[0][0] else BLUE for name in names])
             axis.bar_label(bars, fmt=form, padding=3)
@@ -190,11 +191,11 @@ def size_latency_accuracy(files: Sequence[tuple[str, float, float, float]], path
 
 
 def sweep(values: Sequence[Mapping[str, str]], accuracies: Sequence[float], path: Path) -> None:
-    """Accuracy of a sweep's runs over the one or two numbers that differ between them; bars where no number does.
+    """Draw the accuracy of a sweep's runs over the one or two numbers that differ between them, or as bars.
 
     Args:
-        values: what each run was given, by key, for the keys that differ.
-        accuracies: of the runs, 0..1; those that are NaN are marked by a cross.
+        values: the values of each run, by key, for the keys that differ.
+        accuracies: the runs' accuracies, 0..1; NaN is marked by a cross.
         path: where the PNG goes.
     """
     keys = [key for key in values[0] if all(_as_number(run.get(key)) is not None for run in values)][:2]

@@ -1,4 +1,4 @@
-"""What was read on faces, as lines of text, as JSON lines, and as a CSV file. No torch."""
+"""Print readings as text or JSON lines, and write them to a CSV file. No torch."""
 
 import contextlib
 import csv
@@ -20,24 +20,24 @@ from fer_lightning.utils.files import replacing
 from fer_lightning.utils.terminal import printable
 
 CSV_COLUMNS = ("file", "seconds", "face", "left", "top", "right", "bottom", "score", "label", "doubt", *LABELS)
-_CSV_START = b"file,seconds,"  # of every table so far
+_CSV_START = b"file,seconds,"  # the start of every table that this module has written
 _HEADER = f"{'face':>6}  {'expression':<14}  {'or':<14}  {'box':<18}  note"
 
 
 def plain(text: object) -> str:
-    """``text`` for a rich console: neither rich's markup nor a terminal's."""
+    """Return ``text`` for a rich console, without rich's markup and without escape sequences."""
     return escape(printable(str(text)))
 
 
 class Readings:
-    """Prints and writes what is read, as it is read; a context manager.
+    """A context manager that prints and writes readings as they arrive.
 
     Args:
         as_json: whether to print JSON lines instead of text.
-        csv_path: a file for a row a face; replaced when all is done, and not if that fails.
+        csv_path: a file for one row per face; it is replaced at the end, and left untouched after a failure.
 
     Raises:
-        FerError: ``csv_path`` is a file with other content.
+        FerError: ``csv_path`` exists and was not written by fer-predict.
     """
 
     def __init__(self, *, as_json: bool, csv_path: Path | None) -> None:
@@ -53,7 +53,9 @@ class Readings:
             _refuse_foreign(self._csv_path)
             temporary = self._opened.enter_context(replacing(self._csv_path))
             file = self._opened.enter_context(
-                temporary.open("w", newline="", encoding="utf-8", errors="surrogateescape")  # names as they are
+                temporary.open(
+                    "w", newline="", encoding="utf-8", errors="surrogateescape"
+                )  # file names may not be UTF-8
             )
             self._rows = csv.writer(file)
             self._rows.writerow(CSV_COLUMNS)
@@ -63,14 +65,14 @@ class Readings:
         self._opened.__exit__(kind, error, at)
 
     def add_picture(self, name: str, faces: Sequence[Face]) -> None:
-        """The faces of one picture, which are numbered from 1."""
+        """Add the faces of one image; they are numbered from 1."""
         numbered = list(enumerate(faces, start=1))
         self._add(name, numbered, None)
         if not self.as_json:
             self._print(name, numbered)
 
     def add_frame(self, name: str, faces: Sequence[tuple[int, Face]], seconds: float) -> None:
-        """The faces of one frame of a video, with their numbers; text is printed for the whole video alone."""
+        """Add the numbered faces of one video frame; text is printed only for the whole video, by ``sum_up``."""
         self._add(name, faces, round(seconds, 3))
 
     def _add(self, name: str, faces: Sequence[tuple[int, Face]], seconds: float | None) -> None:
@@ -105,11 +107,12 @@ class Readings:
             self._console.print("  ".join(columns))
 
     def sum_up(self, name: str, answers: Sequence[dict[int, list[float]]], rate: float) -> None:
-        """A line about a whole video.
+        """Print a line about a whole video.
 
         Args:
+            name: the video.
             answers: for each frame, the probabilities [7] by the number of the face.
-            rate: frames read a second.
+            rate: frames read per second.
         """
         faces = most_seen(answers)
         says = "no face found"
@@ -124,7 +127,7 @@ class Readings:
 
 
 def most_seen(answers: Sequence[dict[int, list[float]]]) -> list[int]:
-    """The numbers of a video's faces, those that the most frames show first."""
+    """Return the numbers of a video's faces, sorted by how many frames show them, most first."""
     counts = Counter(face for frame in answers for face in frame)
     return [face for face, _ in counts.most_common()]
 
@@ -136,10 +139,10 @@ def _cell(label: str, share: float, *, bold: bool = False) -> str:
 
 
 def _refuse_foreign(path: Path) -> None:
-    """Raises FerError if ``path`` is a file with anything in it but a table of ours, which a new one may replace."""
+    """Raise FerError if ``path`` has content that fer-predict did not write."""
     if not path.is_file():
         return
     with path.open("rb") as file:
         start = file.read(len(_CSV_START))
     if start and start != _CSV_START:
-        raise FerError(f"{path} exists and is not a table of fer-predict; name another file")
+        raise FerError(f"{path} exists and was not written by fer-predict; choose another file")

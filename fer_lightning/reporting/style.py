@@ -1,4 +1,4 @@
-"""What every chart has in common: colours, fonts, and that half a file is never seen. No torch."""
+"""The style of all charts, and how they are saved. No torch."""
 
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from fer_lightning.utils.files import replacing
 
-# Okabe and Ito's palette, made for the colour-blind
+# Okabe and Ito's palette, which colour-blind people can tell apart
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
 STYLE: Any = {
     "figure.dpi": 120,
@@ -25,7 +25,7 @@ STYLE: Any = {
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write ``figure`` as PNG, whole or not at all, and close it."""
+    """Write ``figure`` as PNG, completely or not at all, and close it."""
     with replacing(path) as temporary:
         figure.savefig(temporary, format="png", bbox_inches="tight")
     plt.close(figure)

@@ -13,17 +13,17 @@ def _percent(value: float | None) -> str:
 
 
 def print_phases(entries: Sequence[dict[str, Any]], data: str, final: dict[str, Any] | None = None) -> None:
-    """The table of scores by phase; with ``final`` a last line for the weights that the run hands over.
+    """Print the table of scores by phase and, if given, a last line with the final scores of the run.
 
     Args:
-        entries: of metrics.json, one a phase.
-        data: what the faces are.
-        final: see ``metrics.score``.
+        entries: the phases in metrics.json.
+        data: the name of the dataset.
+        final: the scores of the run's final weights (see ``metrics.score``).
     """
     table = make_table(
         f"Scores by phase on the val split of {data}",
-        ("phase", "faces", "epochs", "val loss", "accuracy", "fresh", "macro F1", "images/s"),
-        caption="fresh: on the faces whose exact pixels are not in training",
+        ("phase", "faces", "epochs", "loss", "accuracy", "leak-free", "macro F1", "images/s"),
+        caption="leak-free: on the faces whose exact pixels are not in training",
     )
     for entry in entries:
         rate = entry["images_per_second"]
@@ -37,21 +37,21 @@ def print_phases(entries: Sequence[dict[str, Any]], data: str, final: dict[str, 
     if final:
         table.add_section()
         cells = _score_cells(final["loss"], final["accuracy"], final["accuracy_fresh"], final["macro_f1"])
-        table.add_row("handed over", "", "", *cells, "")
+        table.add_row("final", "", "", *cells, "")
     print_table(table)
 
 
-def _score_cells(loss: float, accuracy: float | None, fresh: float | None, macro_f1: float) -> list[str]:
-    return [f"{loss:.3f}", _percent(accuracy), _percent(fresh), f"{macro_f1:.3f}"]
+def _score_cells(loss: float, accuracy: float | None, leak_free: float | None, macro_f1: float) -> list[str]:
+    return [f"{loss:.3f}", _percent(accuracy), _percent(leak_free), f"{macro_f1:.3f}"]
 
 
 def print_scores(scores: dict[str, Any], title: str) -> None:
-    """Accuracy, then precision, recall and F1 by class."""
+    """Print precision, recall and F1 by class, with the accuracy below."""
     table = make_table(
         f"{title}, {scores['n']:,} faces",
         ("class", "precision", "recall", "F1", "faces"),
         caption=(
-            f"accuracy {_percent(scores['accuracy'])}; on the {scores['n_fresh']:,} faces that are not in training "
+            f"accuracy {_percent(scores['accuracy'])}; on the {scores['n_fresh']:,} leak-free faces "
             f"{_percent(scores['accuracy_fresh'])}; macro F1 {scores['macro_f1']:.3f}"
         ),
     )

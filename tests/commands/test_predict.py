@@ -183,7 +183,7 @@ def test_a_csv_does_not_overwrite_other_files(folder, predict, name):
     before = (folder / name).read_bytes()
     process = predict("a [[]b] = $c,d.png", "--csv", name)
     assert process.returncode == 1
-    assert process.stderr == f"error: {name} exists and is not a table of fer-predict; name another file\n"
+    assert process.stderr == f"error: {name} exists and was not written by fer-predict; choose another file\n"
     assert (folder / name).read_bytes() == before
 
 

@@ -26,13 +26,13 @@ def test_table_of_a_run(tmp_path, capsys):
     print_run(tmp_path)
     lines = capsys.readouterr().out.splitlines()
     assert "some faces" in lines[0]
-    baseline, hard, handed_over = (
+    baseline, hard, last = (
         next(line.split() for line in lines if line.strip().startswith(word))
-        for word in ("baseline", "hard_examples", "handed")
+        for word in ("baseline", "hard_examples", "final")
     )
     assert baseline == ["baseline", "1,234", "3", "1.500", "62.5", "%", "-", "0.500", "100"]
     assert hard[1] == "skipped"
-    assert handed_over[2:] == ["1.250", "70.0", "%", "69.0", "%", "0.550"]
+    assert last[1:] == ["1.250", "70.0", "%", "69.0", "%", "0.550"]
     assert max(map(len, lines)) <= 80  # fits a terminal
 
 

@@ -37,7 +37,7 @@ def run_dir(tmp_path_factory):
     )
     assert process.returncode == 0, process.stderr
     assert "Scores by phase" in process.stdout
-    assert "handed over" in process.stdout
+    assert "final " in process.stdout
     return folder
 
 

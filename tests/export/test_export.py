@@ -156,15 +156,15 @@ class TestAgreement:
         other = self.expected()
         other[0, [2, 5]] = other[0, [5, 2]]
         limits = {"max_difference": 1e-4, "agreement": 0.99, "accuracy_loss": 0.5}
-        with pytest.raises(FerError, match=r"x does not agree .* 0\.3, at most 0\.0001") as raised:
+        with pytest.raises(FerError, match=r"x does not agree .* 0\.3, the limit is 0\.0001") as raised:
             self.between(other).require("x", limits)
-        assert "on 75.00% of the faces, at least 99.00% is asked" in str(raised.value)
-        assert "25.00 points of accuracy lost, at most 0.5 are allowed" in str(raised.value)
+        assert "on 75.00% of the faces, the limit is 99.00%" in str(raised.value)
+        assert "loses 25.00 points of accuracy, the limit is 0.5" in str(raised.value)
 
     def test_no_number_is_no_agreement(self):
         broken = self.expected()
         broken[0] = np.nan
-        with pytest.raises(FerError, match="no numbers"):
+        with pytest.raises(FerError, match="NaN or infinite"):
             self.between(broken).require("x", {})
 
 
@@ -232,13 +232,13 @@ class TestPackage:
         (tmp_path / "photos").mkdir()
         atomic_dir.check_place(tmp_path / "photos")  # empty is fine
         (tmp_path / "photos" / "me.jpg").touch()
-        with pytest.raises(FerError, match=r"holds me\.jpg, which is no part of a bundle"):
+        with pytest.raises(FerError, match=r"contains me\.jpg, which is not part of a bundle"):
             atomic_dir.check_place(tmp_path / "photos")
         assets = self.bundle(tmp_path / "assets")
         atomic_dir.check_place(assets)
         (assets / "variants").mkdir()
         (assets / "variants" / "game.png").touch()
-        with pytest.raises(FerError, match=r"holds variants/game\.png"):
+        with pytest.raises(FerError, match=r"contains variants/game\.png"):
             atomic_dir.check_place(assets)
         with pytest.raises(FerError, match="is a file"):
             atomic_dir.check_place(tmp_path / "photos" / "me.jpg")
@@ -246,7 +246,7 @@ class TestPackage:
     def test_a_damaged_manifest_owns_nothing(self, tmp_path):
         out = self.bundle(tmp_path / "app")
         (out / "model.json").write_text("{")
-        with pytest.raises(FerError, match=r"holds FER2013\.tflite"):
+        with pytest.raises(FerError, match=r"contains FER2013\.tflite"):
             atomic_dir.check_place(out)
 
 
@@ -412,7 +412,7 @@ class TestCommand:
             content["state_dict"][name] = torch.zeros(8, *content["state_dict"][name].shape[1:])
         torch.save(content, path)
         process = run_command("fer_lightning.export", f"ckpt={path}", "out=bundle", cwd=tmp_path)
-        assert_one_sentence(process, "best.ckpt has 8 classes and cannot be exported")
+        assert_one_sentence(process, "best.ckpt has 8 classes, but a bundle needs the 7 classes")
         assert not (tmp_path / "bundle").exists()
 
 

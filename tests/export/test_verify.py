@@ -32,7 +32,7 @@ def test_whole_bundle(bundle):
     process = run_command("fer_lightning.export.verify", "bundle", "--with-tensorflow", cwd=bundle.parent)
     assert process.returncode == 0, process.stderr
     assert process.stdout.count("intact") == 10
-    assert "bundle is whole: every file is as it was exported; not run here: FER2013.mlpackage" in process.stdout
+    assert "bundle is intact: no file has changed since the export; not run here: FER2013.mlpackage" in process.stdout
 
 
 def test_a_saved_model_is_a_program_and_not_run_unasked(bundle):
@@ -51,14 +51,14 @@ WEIGHTS = (
 def test_one_broken_weight_is_named(copy, file):
     break_one_weight(copy / file)
     (sentence,) = verify(copy).wrong
-    assert sentence.startswith(f"{file} is changed")
+    assert sentence.startswith(f"{file} has changed")
 
 
 def test_failing_command(copy):
     break_one_weight(copy / "FER2013.tflite")
     process = run_command("fer_lightning.export.verify", "bundle", cwd=copy.parent)
     assert process.returncode == 1
-    assert process.stderr.splitlines()[-1] == "error: FER2013.tflite is changed: its SHA-256 is another"
+    assert process.stderr.splitlines()[-1] == "error: FER2013.tflite has changed: its SHA-256 differs from model.json"
     assert "Traceback" not in process.stderr
 
 
@@ -68,7 +68,7 @@ def test_a_swapped_file_is_found_by_its_answers(copy):
     shutil.copy(copy / "variants" / "FER2013_int8.tflite", copy / name)
     rewrite(copy / "model.json", lambda manifest: manifest["files"][name].update(fingerprint(copy / name)))
     (sentence,) = verify(copy).wrong
-    assert sentence.startswith(f"{name}: golden faces are off: 0.")
+    assert sentence.startswith(f"{name}: wrong golden answers: 0.")
 
 
 def test_missing_foreign_and_wrong_files(copy):
@@ -77,14 +77,14 @@ def test_missing_foreign_and_wrong_files(copy):
     (copy / "notes.txt").touch()
     wrong = "; ".join(verify(copy).wrong)
     assert "variants/FER2013_int8.tflite is missing" in wrong
-    assert "labels.txt does not hold the seven labels" in wrong
-    assert "labels.txt is changed" in wrong
+    assert "labels.txt must contain the seven labels" in wrong
+    assert "labels.txt has changed" in wrong
     assert "notes.txt is not in model.json" in wrong
 
 
 def test_runtimes_that_do_not_exist(copy):
     rewrite(copy / "model.json", lambda manifest: manifest["files"]["FER2013.onnx"].update(runtime="[/x]"))
-    assert verify(copy).wrong == ["FER2013.onnx is for [/x], which no file of a bundle is for"]
+    assert verify(copy).wrong == ["FER2013.onnx: unknown runtime [/x]"]
 
 
 def test_default_that_the_app_cannot_take(copy):

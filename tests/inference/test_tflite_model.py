@@ -49,7 +49,7 @@ def test_a_changed_model_of_a_bundle_is_not_loaded(tmp_path):
         ExpressionReader(tmp_path / "bundle")
     process = run_command("fer_lightning.export.verify", "bundle", cwd=tmp_path)
     assert process.returncode == 1
-    assert process.stderr.splitlines()[-1] == "error: FER2013.tflite is changed: its SHA-256 is another"
+    assert process.stderr.splitlines()[-1] == "error: FER2013.tflite has changed: its SHA-256 differs from model.json"
 
 
 def test_a_folder_of_an_app_has_no_manifest(tmp_path):

@@ -44,15 +44,15 @@ def test_files_of_one_name_have_a_hash_each(page):
 
 def test_says_what_and_how(page, faces):
     for part in (
-        "not in training",
+        "leak-free",
         "Calibration",
         "Most confident mistakes",
-        "Where people agree",
+        "Accuracy by agreement of the annotators",
         "0" * 64,
         "a machine",
     ):
         assert part in page
-    assert "(100%) are what most of FER+" in page.replace("&#39;", "'")
+    assert "(100%), most of FER+" in page.replace("&#39;", "'")
 
 
 def test_what_users_name_is_text(page):
