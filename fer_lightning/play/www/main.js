@@ -6,7 +6,7 @@ import {clock} from './clock.js';
 import {ACTS, next, START, targetOf} from './game.js';
 import {load} from './loading.js';
 import {draw, scoreBurst, scorePicture} from './scoring.js';
-import {switchSound, tick} from './sound.js';
+import {connectSound, tick} from './sound.js';
 import {mirror} from './views/mirror.js';
 import {broken, loading, menu, welcome} from './views/opening.js';
 import {curtain, result} from './views/results.js';
@@ -245,10 +245,5 @@ document.addEventListener('visibilitychange', () => document.hidden && dispatch(
 // a photo that misses its field must not replace the page
 for (const type of ['dragover', 'drop']) document.addEventListener(type, (event) => event.preventDefault());
 page.leave.addEventListener('click', () => dispatch({type: 'menu'}));
-page.sound.addEventListener('click', () => {
-  const on = page.sound.getAttribute('aria-pressed') !== 'true';
-  page.sound.setAttribute('aria-pressed', String(on));
-  page.sound.textContent = on ? 'Sound: on' : 'Sound: off';
-  switchSound(on);
-});
+connectSound(page.sound);
 show(state);
