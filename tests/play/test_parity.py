@@ -49,7 +49,7 @@ def ported(node, tmp_path_factory):
     pictures, crops, squares = [], [], []
     for index, size in enumerate(SIZES):
         picture = photo("astronaut.png" if index % 2 else "coffee.png", size)
-        found = random_detections(rng, size, 8)
+        found = random_detections(rng, size, 6)
         sides = [float(rng.uniform(5, 2 * max(size))) for _ in range(6)]
         places = [(float(rng.uniform(-side, size[0])), float(rng.uniform(-side, size[1])), side) for side in sides]
         crops.append([crop_face(picture, face) for face in found])
@@ -87,7 +87,7 @@ def scenes() -> list[Image.Image]:
     rng = np.random.default_rng(1)
     astronaut = Image.open(SKIMAGE / "astronaut.png").convert("RGB")
     found = []
-    for index in range(36):
+    for index in range(30):
         turned = astronaut.rotate(float(rng.uniform(-35, 35)), Image.Resampling.BICUBIC, fillcolor=(90, 90, 100))
         side = int(rng.uniform(150, 600))
         portrait = turned.resize((side, side), Image.Resampling.LANCZOS)
