@@ -37,6 +37,6 @@ types: $(INSTALLED)
 
 setup: $(INSTALLED)
 
-$(INSTALLED): setup.sh setup.py pyproject.toml constraints.txt tools/npm_files.json tests/javascript/package.json
+$(INSTALLED): setup.sh setup.py pyproject.toml constraints.txt $(wildcard tools/*) tests/javascript/package.json
 	@./setup.sh
 	@touch $@

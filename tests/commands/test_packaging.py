@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from fer_lightning.inference.tflite_model import shipped_bundle
+from fer_lightning.play import site
 from tests.helpers import SKIMAGE
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -77,6 +79,8 @@ def test_the_wheel_holds_one_package(wheel):
         "fer_lightning/export/snippets/ReadExpression.kt",
         "fer_lightning/inference/face_models/NOTICE.txt",
         "fer_lightning/inference/face_models/face_detection_short_range.tflite",
+        "fer_lightning/play/www/vendor/LICENCES.txt",
+        "fer_lightning/play/www/vendor/VENDOR.json",
         "fer_lightning/pretrained/bundle/FER2013.tflite",
         "fer_lightning/reporting/templates/report.html",
     } <= set(names)
@@ -97,6 +101,21 @@ def test_a_photo_is_read_without_extras(environment, tmp_path):
     (face,) = json.loads(process.stdout)["faces"]
     assert max(face["probabilities"], key=face["probabilities"].get) == "happy"
     assert len(list((tmp_path / "copies").iterdir())) == 2  # the annotated copy and a chart
+
+
+def test_the_game_is_written_without_node_and_torch(environment, tmp_path):
+    """Equal to the clone's files, which the browser tests play below a path."""
+    command = [environment / "bin" / "fer-play", "--out", "game"]
+    process = subprocess.run(
+        command, cwd=tmp_path, env={"PATH": "/nowhere"}, capture_output=True, text=True, timeout=60
+    )
+    assert (process.returncode, process.stderr) == (0, "")
+    assert process.stdout == "the game: game; phones need it served over https\n"
+    pages = site.collect(shipped_bundle())
+    written = {path.relative_to(tmp_path / "game").as_posix() for path in (tmp_path / "game").rglob("*.*")}
+    assert written == set(pages)
+    for name, resource in pages.items():
+        assert (tmp_path / "game" / name).read_bytes() == resource.content(), name
 
 
 def test_a_bundle_is_verified_without_extras(environment, tmp_path):

@@ -9,7 +9,6 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -74,6 +73,13 @@ class Browser:
     def events(self, session: str) -> list[dict[str, Any]]:
         return self._events.setdefault(session, [])
 
+    def wait_for_event(self, method: str, **params: Any) -> None:
+        """Wait until the browser has told an event with these parameters."""
+        end = time.monotonic() + _ANSWER
+        while not any(e["method"] == method and params.items() <= e["params"].items() for e in self.events("")):
+            assert time.monotonic() < end, f"no {method}"
+            time.sleep(0.02)
+
     def _listen(self) -> None:
         with os.fdopen(self._answers, "rb") as stream:
             rest = b""
@@ -104,6 +110,9 @@ class Page:
 
     def call(self, method: str, **params: Any) -> dict[str, Any]:
         return self.browser.call(method, self._session, **params)
+
+    def close(self) -> None:
+        self.browser.call("Target.closeTarget", targetId=self.target)
 
     def resize(self, width: int, height: int) -> None:
         mobile = width < 600
@@ -145,6 +154,10 @@ class Page:
         details = {"key": " " if key == "Space" else key, "code": key, "windowsVirtualKeyCode": code}
         self.call("Input.dispatchKeyEvent", type="keyDown", text=text, **details)
         self.call("Input.dispatchKeyEvent", type="keyUp", **details)
+
+    def hurry(self) -> None:
+        """Let the countdown and the burst pass twenty times as fast."""
+        self.evaluate("import('./clock.js').then(({clock}) => { clock.speed = 20 })")
 
     def choose_file(self, path: Path) -> None:
         """Choose a file in the page's only file input."""
@@ -191,13 +204,17 @@ document.addEventListener('securitypolicyviolation', (event) => {
 """
 
 
-def film(frames: Sequence[Image.Image], path: Path) -> str:
-    """The flag for a fake camera that shows pictures over and over; their sides are even."""
-    with path.open("wb") as stream:
-        for frame in frames:
-            frame.convert("RGB").save(stream, format="JPEG", quality=95, subsampling=2)
-    return f"--use-file-for-fake-video-capture={path.absolute()}"
+class FakeCamera:
+    """What the fake camera of a browser shows, over and over, from its next start on."""
 
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "camera.mjpeg"
+        self.flags = ("--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={self._path}")
 
-FAKE_CAMERA = "--use-fake-device-for-media-stream"
-GRANTED = "--use-fake-ui-for-media-stream"
+    def show(self, picture: Image.Image) -> None:
+        """Show a picture; its sides are even, and all pictures have the same size."""
+        new = self._path.with_suffix(".new")
+        with new.open("wb") as stream:
+            for _ in range(2):
+                picture.convert("RGB").save(stream, format="JPEG", quality=95, subsampling=2)
+        new.replace(self._path)

@@ -6,6 +6,8 @@ import pytest
 
 from tests.play.conftest import ROOT, SCRIPTS, WWW
 
+pytestmark = pytest.mark.slow
+
 TOOLS = ROOT / "tests" / "javascript"
 SOURCES = [WWW.parent / "worker.js", *WWW.glob("*.js"), *WWW.glob("views/*.js")]
 

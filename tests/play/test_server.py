@@ -5,7 +5,6 @@ import http.client
 import signal
 import subprocess
 import sys
-import threading
 import urllib.request
 
 import pytest
@@ -16,14 +15,6 @@ from fer_lightning.play import site
 from fer_lightning.play.server import PlayServer
 from tests.helpers import assert_one_sentence, run_command
 from tests.play.conftest import ROOT
-
-
-@pytest.fixture(scope="module")
-def server(pages):
-    with PlayServer(pages, 0) as running:
-        threading.Thread(target=running.serve_forever, daemon=True).start()
-        yield running
-        running.shutdown()
 
 
 def ask(server, path, method="GET", **headers):

@@ -151,7 +151,7 @@ async function open() {
  * @param {any} error
  * @returns {Trouble}
  */
-export function troubleOf(error) {
+function troubleOf(error) {
   switch (error?.name) {
     case 'NotAllowedError':
       return /dismissed/i.test(error.message) ? 'dismissed' : 'denied';
@@ -166,6 +166,14 @@ export function troubleOf(error) {
     default:
       return 'other';
   }
+}
+
+/**
+ * @param {unknown} error of a camera's picture
+ * @returns {Trouble}
+ */
+export function troubleIn(error) {
+  return error instanceof CameraTrouble ? error.trouble : 'other';
 }
 
 /** @param {MediaStream} stream */

@@ -1,5 +1,6 @@
 // Pictures from the camera and from files, together with the faces that are read in them.
 
+import {clock} from './clock.js';
 import {RUN} from './scoring.js';
 
 /** @typedef {import('./camera.js').Shot} Shot */
@@ -50,13 +51,12 @@ export class Capture {
    * @returns {Promise<Read[]>}
    */
   async burst(isWanted) {
+    /** @type {Read[]} */
     const shots = [];
-    const end = performance.now() + BURST;
+    const end = clock.now() + BURST;
     /** @type {Box[]} */
     let known = [];
-    while (isWanted() && (performance.now() < end || shots.length < RUN)) {
-      await this.camera.nextFrame();
-      const {canvas, image} = this.camera.shoot();
+    for await (const {canvas, image} of this.frames(() => isWanted() && (clock.now() < end || shots.length < RUN))) {
       const faces = await this.reader.read(image, {known, onlyKnown: known.length > 0});
       known = faces.map((face) => face.box);
       shots.push({canvas, faces});
@@ -70,20 +70,34 @@ export class Capture {
    * @param {(faces: Face[], framesPerSecond: number | null) => void} onFaces
    */
   async reflect(isWanted, onFaces) {
-    const canvas = document.createElement('canvas');
     /** @type {Box[]} */
     let known = [];
     /** @type {number[]} */
     let times = [];
-    for (let frame = 0; isWanted(); frame += 1) {
-      await this.camera.nextFrame();
-      const {image} = this.camera.shoot(canvas);
+    let frame = 0;
+    for await (const {image} of this.frames(isWanted, document.createElement('canvas'))) {
       const faces = await this.reader.read(image, {known, onlyKnown: known.length > 0 && frame % FULL_SEARCH !== 0});
       if (!isWanted()) return;
+      frame += 1;
       known = faces.map((face) => face.box);
       times = [...times.slice(-RATED), performance.now()];
       const seconds = (times[times.length - 1] - times[0]) / 1000;
       onFaces(faces, times.length > 1 ? (times.length - 1) / seconds : null);
+    }
+  }
+
+  /**
+   * The camera's frames. The next one is waited for while the last one is read.
+   * @param {() => boolean} isWanted
+   * @param {HTMLCanvasElement} [canvas] to draw all of them on, a new one for each by default
+   */
+  async *frames(isWanted, canvas) {
+    let upcoming = this.camera.nextFrame();
+    while (isWanted()) {
+      await upcoming;
+      upcoming = this.camera.nextFrame();
+      upcoming.catch(() => {}); // it may be the one that nobody waits for
+      yield this.camera.shoot(canvas);
     }
   }
 }

@@ -1,4 +1,4 @@
-// Crops a face as FER2013's are framed: a port of crop_face in fer_lightning/faces.py.
+// Crops a face as FER2013's are framed: a port of crop_face in fer_lightning/inference/face_detection.py.
 
 import {tilt} from './detection.js';
 import {blank, roundHalfEven, toGrey} from './picture.js';
@@ -16,7 +16,7 @@ import {rotate} from './rotate.js';
 
 export const FACE_SIZE = 48; // pixels a side, what FER2013.tflite takes
 const LARGE_FACE = 400; // pixels a side; turning a larger one in full size would waste memory
-// of FER2013's training faces; see fer_lightning/reader.py
+// of FER2013's training faces; see fer_lightning/inference/reader.py
 const FLAT = 12;
 const BLURRED = 0.2;
 
@@ -45,7 +45,8 @@ export function cropFace(picture, face, framing = DEFAULT_FRAMING) {
   const reach = Math.ceil(side * 0.75) + 2; // of a square that holds the crop at any angle
   const square = borderedSquare(picture, roundHalfEven(centreX), roundHalfEven(centreY), reach);
   const edge = reach - side / 2;
-  const upright = rotate(square, tilt(face));
+  const reached = side / FACE_SIZE / 2 + 1; // beyond the crop's edge, by the filter of the resize
+  const upright = rotate(square, tilt(face), edge - reached);
   const crop = resize(upright, FACE_SIZE, FACE_SIZE, {box: [edge, edge, edge + side, edge + side]});
   return new Uint8Array(crop.data);
 }

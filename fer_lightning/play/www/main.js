@@ -1,11 +1,12 @@
 // Connects the state machine with the page, the camera and the model.
 
-import {Camera, CameraTrouble, openPhoto} from './camera.js';
+import {Camera, openPhoto, troubleIn} from './camera.js';
 import {Capture} from './capture.js';
+import {clock} from './clock.js';
 import {ACTS, next, START, targetOf} from './game.js';
-import {missingFeature, Reader} from './reader.js';
+import {load} from './loading.js';
 import {draw, scoreBurst, scorePicture} from './scoring.js';
-import {switchSound, tick} from './sound.js';
+import {connectSound, tick} from './sound.js';
 import {mirror} from './views/mirror.js';
 import {broken, loading, menu, welcome} from './views/opening.js';
 import {curtain, result} from './views/results.js';
@@ -35,8 +36,6 @@ const page = /** @type {{[key: string]: HTMLElement}} */ ({
 let state = START;
 /** @type {import("./views/opening.js").View | undefined} */
 let view;
-/** @type {Reader} */
-let reader;
 /** @type {Capture} */
 let capture;
 /** @type {Record<string, string[]>} */
@@ -52,7 +51,6 @@ const theatre = {
   source: navigator.mediaDevices ? 'camera' : 'photo',
   /** @type {Shot | null} the photo that is being read */
   pending: null,
-  canShare: 'canShare' in navigator && navigator.canShare({files: [new File([], 'strip.png', {type: 'image/png'})]}),
   dispatch,
   announce,
   /** @param {Mode} mode */
@@ -91,19 +89,6 @@ const theatre = {
   },
   /** @type {(faces: Face[], framesPerSecond: number | null, picture: HTMLCanvasElement | null) => void} */
   showReadings() {},
-  /** @param {HTMLCanvasElement} canvas */
-  async save(canvas) {
-    const url = URL.createObjectURL(await toBlob(canvas));
-    const link = document.createElement('a');
-    Object.assign(link, {href: url, download: 'best-actor.png'});
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(url), 1000);
-  },
-  /** @param {HTMLCanvasElement} canvas */
-  async share(canvas) {
-    const file = new File([await toBlob(canvas)], 'best-actor.png', {type: 'image/png'});
-    await navigator.share({files: [file]}).catch(() => {}); // closing the dialog is not an error
-  },
 };
 
 /**
@@ -159,7 +144,7 @@ function act(now, before) {
   if (now.name !== 'mirror') theatre.camera.clear();
   switch (now.name) {
     case 'loading':
-      if (before.name !== 'loading') load();
+      if (before.name !== 'loading') begin();
       break;
     case 'menu':
     case 'curtain':
@@ -184,25 +169,15 @@ function act(now, before) {
   }
 }
 
-async function load() {
-  const defect = missingFeature();
-  if (defect !== null) {
-    dispatch({type: 'failed', defect});
+async function begin() {
+  const loaded = await load((progress) => dispatch({type: 'progress', progress}));
+  if (typeof loaded === 'string') {
+    dispatch({type: 'failed', defect: loaded});
     return;
   }
-  try {
-    reader?.close();
-    reader = new Reader((progress) => dispatch({type: 'progress', progress}));
-    const root = new URL('.', document.baseURI).href;
-    const faces = fetch('vendor/faces.json').then((response) => response.json());
-    [theatre.model, drawings] = await Promise.all([reader.load(root), faces]);
-    capture = new Capture(theatre.camera, reader);
-  } catch (error) {
-    console.info('Best Actor could not load:', error);
-    dispatch({type: 'failed', defect: 'loading'});
-    return;
-  }
-  dispatch(theatre.model.golden.agrees ? {type: 'loaded'} : {type: 'failed', defect: 'model'});
+  ({model: theatre.model, drawings} = loaded);
+  capture = new Capture(theatre.camera, loaded.reader);
+  dispatch({type: 'loaded'});
 }
 
 async function openCamera() {
@@ -214,7 +189,7 @@ async function openCamera() {
 }
 
 /** @param {Extract<State, {name: 'countdown'}>} now */
-function count(now) {
+async function count(now) {
   if (!theatre.camera.isLive) {
     dispatch({type: 'camera-off', trouble: 'ended'});
     return;
@@ -223,7 +198,8 @@ function count(now) {
     announce(String(now.count));
     tick(now.count === 1);
   }
-  setTimeout(() => state === now && dispatch({type: 'tick'}), now.count > 3 ? SHOW_FACE : COUNT);
+  await clock.wait(now.count > 3 ? SHOW_FACE : COUNT);
+  if (state === now) dispatch({type: 'tick'});
 }
 
 /** @param {Extract<State, {name: 'looking'}>} now */
@@ -265,27 +241,9 @@ async function readMirrorPhoto() {
   if (state === now) theatre.showReadings(faces, null, canvas);
 }
 
-/** @param {unknown} error */
-function troubleIn(error) {
-  return error instanceof CameraTrouble ? error.trouble : 'other';
-}
-
-/**
- * @param {HTMLCanvasElement} canvas
- * @returns {Promise<Blob>}
- */
-function toBlob(canvas) {
-  return new Promise((resolve) => canvas.toBlob((blob) => resolve(/** @type {Blob} */ (blob)), 'image/png'));
-}
-
 document.addEventListener('visibilitychange', () => document.hidden && dispatch({type: 'hidden'}));
 // a photo that misses its field must not replace the page
 for (const type of ['dragover', 'drop']) document.addEventListener(type, (event) => event.preventDefault());
 page.leave.addEventListener('click', () => dispatch({type: 'menu'}));
-page.sound.addEventListener('click', () => {
-  const on = page.sound.getAttribute('aria-pressed') !== 'true';
-  page.sound.setAttribute('aria-pressed', String(on));
-  page.sound.textContent = on ? 'Sound: on' : 'Sound: off';
-  switchSound(on);
-});
+connectSound(page.sound);
 show(state);

@@ -1,7 +1,8 @@
-// Reads the expressions on the faces of a picture: a port of ExpressionReader in fer_lightning/reader.py.
+// Reads the expressions on the faces of a picture: a port of ExpressionReader in fer_lightning/inference/reader.py.
 
 import {cropFace, doubtAbout, FACE_SIZE} from './crop.js';
-import {confirm, detect, INPUT} from './detection.js';
+import {confirm, detect} from './detection.js';
+import {INPUT} from './regions.js';
 
 /** @typedef {import('./crop.js').Framing} Framing */
 /** @typedef {import('./detection.js').Network} Network */

@@ -67,6 +67,7 @@ export function reduce(picture, factorX, factorY, box) {
   const {channels, data} = picture;
   const row = picture.width * channels;
   const reduced = blank(Math.ceil((box[2] - box[0]) / factorX), Math.ceil((box[3] - box[1]) / factorY), channels);
+  const out = reduced.data;
   for (let y = 0, to = 0; y < reduced.height; y += 1) {
     const top = box[1] + y * factorY;
     const bottom = Math.min(top + factorY, box[3]);
@@ -75,18 +76,22 @@ export function reduce(picture, factorX, factorY, box) {
       const right = Math.min(left + factorX, box[2]);
       const count = (right - left) * (bottom - top);
       const multiplier = Math.floor(Math.fround(2 ** 32 / Math.fround(256 * count)));
-      const sums = channels === 1 ? [count >> 1] : [count >> 1, count >> 1, count >> 1];
+      let red = count >> 1; // or grey
+      let green = red;
+      let blue = red;
       for (let v = top; v < bottom; v += 1) {
         const end = v * row + right * channels;
         for (let from = v * row + left * channels; from < end; from += channels) {
-          sums[0] += data[from];
-          if (channels === 3) {
-            sums[1] += data[from + 1];
-            sums[2] += data[from + 2];
-          }
+          red += data[from];
+          if (channels === 1) continue;
+          green += data[from + 1];
+          blue += data[from + 2];
         }
       }
-      for (const sum of sums) reduced.data[to++] = Math.floor((sum * multiplier) / 2 ** 24);
+      out[to++] = Math.floor((red * multiplier) / 2 ** 24);
+      if (channels === 1) continue;
+      out[to++] = Math.floor((green * multiplier) / 2 ** 24);
+      out[to++] = Math.floor((blue * multiplier) / 2 ** 24);
     }
   }
   return reduced;
@@ -103,7 +108,7 @@ function resample(picture, width, height, box) {
   const [left, top, right, bottom] = box.map(Math.fround); // as Pillow's C code takes them
   const across = left !== 0 || right !== width || width !== picture.width;
   const down = top !== 0 || bottom !== height || height !== picture.height;
-  const rows = weights(picture.height, top, bottom, height);
+  let rows = weights(picture.height, top, bottom, height);
   const columns = weights(picture.width, left, right, width);
   const rowsLost = picture.height - height;
   if (across && down && rowsLost > 0 && rowsLost > 2 * (picture.width - width)) {
@@ -112,15 +117,21 @@ function resample(picture, width, height, box) {
   }
   let result = picture;
   if (across) {
-    const first = down ? rows[0].start : 0;
-    const last = down ? rows[height - 1].start + rows[height - 1].values.length : picture.height;
+    const first = down ? rows.starts[0] : 0;
+    const last = down ? rows.starts[height - 1] + rows.counts[height - 1] : picture.height;
     result = resampleRows(picture, width, first, last, columns);
-    if (down) for (const each of rows) each.start -= first;
+    if (down) rows = {...rows, starts: rows.starts.map((start) => start - first)};
   }
   return down ? resampleColumns(result, height, rows) : result;
 }
 
-/** @typedef {{start: number, values: Int32Array}} Weights of the input pixels from ``start`` on, for one of output */
+/**
+ * @typedef {object} Weights
+ * @property {Int32Array} starts the first input pixel of each output pixel
+ * @property {Int32Array} counts how many input pixels it is made of
+ * @property {Int32Array} values one row for each output pixel
+ * @property {number} most the length of a row
+ */
 
 /**
  * A triangle as wide as the reduction, in fixed point.
@@ -128,27 +139,33 @@ function resample(picture, width, height, box) {
  * @param {number} from
  * @param {number} to
  * @param {number} outputSize
- * @returns {Weights[]}
+ * @returns {Weights}
  */
 function weights(inputSize, from, to, outputSize) {
   const scale = Math.fround(to - from) / outputSize;
   const support = Math.max(scale, 1);
   const steepness = 1 / support;
-  return Array.from({length: outputSize}, (_, index) => {
+  const most = Math.ceil(2 * support) + 1;
+  const starts = new Int32Array(outputSize);
+  const counts = new Int32Array(outputSize);
+  const values = new Int32Array(outputSize * most);
+  const exact = new Float64Array(most);
+  for (let index = 0; index < outputSize; index += 1) {
     const centre = from + (index + 0.5) * scale;
     const start = Math.max(0, Math.trunc(centre - support + 0.5));
-    const end = Math.min(inputSize, Math.trunc(centre + support + 0.5));
-    const values = new Float64Array(end - start);
+    const count = Math.min(inputSize, Math.trunc(centre + support + 0.5)) - start;
     let sum = 0;
-    for (let x = 0; x < values.length; x += 1) {
-      values[x] = Math.max(0, 1 - Math.abs((x + start - centre + 0.5) * steepness));
-      sum += values[x];
+    for (let x = 0; x < count; x += 1) {
+      exact[x] = Math.max(0, 1 - Math.abs((x + start - centre + 0.5) * steepness));
+      sum += exact[x];
     }
-    return {
-      start,
-      values: Int32Array.from(values, (value) => Math.trunc(0.5 + (sum ? value / sum : value) * 2 ** PRECISION_BITS)),
-    };
-  });
+    for (let x = 0; x < count; x += 1) {
+      values[index * most + x] = Math.trunc(0.5 + (sum ? exact[x] / sum : exact[x]) * 2 ** PRECISION_BITS);
+    }
+    starts[index] = start;
+    counts[index] = count;
+  }
+  return {starts, counts, values, most};
 }
 
 const HALF = 1 << (PRECISION_BITS - 1);
@@ -158,31 +175,31 @@ const HALF = 1 << (PRECISION_BITS - 1);
  * @param {number} width
  * @param {number} first row to keep
  * @param {number} last row to keep, exclusive
- * @param {Weights[]} columns
+ * @param {Weights} columns
  * @returns {Picture}
  */
-function resampleRows(picture, width, first, last, columns) {
+function resampleRows(picture, width, first, last, {starts, counts, values, most}) {
   const {channels, data} = picture;
   const result = blank(width, last - first, channels);
+  const out = result.data;
   for (let y = first, to = 0; y < last; y += 1) {
-    for (const {start, values} of columns) {
-      let from = (y * picture.width + start) * channels;
-      if (channels === 1) {
-        let sum = HALF;
-        for (let x = 0; x < values.length; x += 1, from += 1) sum += data[from] * values[x];
-        result.data[to++] = Math.min(sum >> PRECISION_BITS, 255);
-      } else {
-        let [red, green, blue] = [HALF, HALF, HALF];
-        for (let x = 0; x < values.length; x += 1, from += 3) {
-          const weight = values[x];
-          red += data[from] * weight;
-          green += data[from + 1] * weight;
-          blue += data[from + 2] * weight;
-        }
-        result.data[to++] = Math.min(red >> PRECISION_BITS, 255);
-        result.data[to++] = Math.min(green >> PRECISION_BITS, 255);
-        result.data[to++] = Math.min(blue >> PRECISION_BITS, 255);
+    for (let x = 0; x < width; x += 1) {
+      const end = x * most + counts[x];
+      let from = (y * picture.width + starts[x]) * channels;
+      let red = HALF; // or grey
+      let green = HALF;
+      let blue = HALF;
+      for (let at = x * most; at < end; at += 1, from += channels) {
+        const weight = values[at];
+        red = (red + Math.imul(data[from], weight)) | 0;
+        if (channels === 1) continue;
+        green = (green + Math.imul(data[from + 1], weight)) | 0;
+        blue = (blue + Math.imul(data[from + 2], weight)) | 0;
       }
+      out[to++] = Math.min(red >> PRECISION_BITS, 255);
+      if (channels === 1) continue;
+      out[to++] = Math.min(green >> PRECISION_BITS, 255);
+      out[to++] = Math.min(blue >> PRECISION_BITS, 255);
     }
   }
   return result;
@@ -191,20 +208,22 @@ function resampleRows(picture, width, first, last, columns) {
 /**
  * @param {Picture} picture
  * @param {number} height
- * @param {Weights[]} rows
+ * @param {Weights} rows
  * @returns {Picture}
  */
-function resampleColumns(picture, height, rows) {
+function resampleColumns(picture, height, {starts, counts, values, most}) {
   const {data} = picture;
   const row = picture.width * picture.channels;
   const result = blank(picture.width, height, picture.channels);
-  for (let y = 0, to = 0; y < height; y += 1) {
-    const {start, values} = rows[y];
-    for (let x = 0; x < row; x += 1, to += 1) {
-      let sum = HALF;
-      for (let v = 0, from = start * row + x; v < values.length; v += 1, from += row) sum += data[from] * values[v];
-      result.data[to] = Math.min(sum >> PRECISION_BITS, 255);
+  const sums = new Int32Array(row);
+  for (let y = 0; y < height; y += 1) {
+    sums.fill(HALF);
+    // line by line, as the picture lies in memory
+    for (let line = 0; line < counts[y]; line += 1) {
+      const weight = values[y * most + line];
+      for (let x = 0, from = (starts[y] + line) * row; x < row; x += 1, from += 1) sums[x] += Math.imul(data[from], weight);
     }
+    for (let x = 0, to = y * row; x < row; x += 1, to += 1) result.data[to] = Math.min(sums[x] >> PRECISION_BITS, 255);
   }
   return result;
 }

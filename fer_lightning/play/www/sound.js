@@ -3,13 +3,18 @@
 /** @type {AudioContext | null} */
 let context = null;
 
-/** @param {boolean} on */
-export function switchSound(on) {
-  if (on) context = new AudioContext();
-  else {
-    context?.close();
-    context = null;
-  }
+/** @param {HTMLElement} button that switches the sound on and off */
+export function connectSound(button) {
+  button.addEventListener('click', () => {
+    const on = context === null;
+    button.setAttribute('aria-pressed', String(on));
+    button.textContent = on ? 'Sound: on' : 'Sound: off';
+    if (on) context = new AudioContext();
+    else {
+      context?.close();
+      context = null;
+    }
+  });
 }
 
 /** @param {boolean} last whether the countdown ends with it */

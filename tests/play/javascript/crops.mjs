@@ -1,7 +1,8 @@
 // node crops.mjs < JSON prints as JSON the crops of given faces in raw RGB pictures, and the detector's squares.
 import {readFileSync} from 'node:fs';
 import {cropFace} from '../../../fer_lightning/play/www/crop.js';
-import {ANCHORS, regions, square} from '../../../fer_lightning/play/www/detection.js';
+import {ANCHORS} from '../../../fer_lightning/play/www/detection.js';
+import {regions, square} from '../../../fer_lightning/play/www/regions.js';
 
 const {pictures, sizes} = JSON.parse(readFileSync(0, 'utf8'));
 const results = pictures.map(({file, width, height, faces, squares}) => {

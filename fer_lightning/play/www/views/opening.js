@@ -44,7 +44,7 @@ export function loading() {
     says: 'Loading',
     update({progress}) {
       bar.value = progress;
-      curtain.style.setProperty('--curtain', `${24 - 11 * progress}%`);
+      curtain.style.setProperty('--curtain', `${20 - 8 * progress}%`);
       text.textContent =
         progress < 1 ? `Fetching the model… ${Math.floor(100 * progress)} %` : 'Checking the model on drawn faces…';
     },

@@ -2,6 +2,7 @@
 
 import {bars, button, h, title} from '../elements.js';
 import {framed, strip} from '../picture_strip.js';
+import {canShare, save, share} from '../sharing.js';
 import {curtainCall, percentile, points} from '../scoring.js';
 import {keepActs, keepClassic} from '../storage.js';
 import {adjective, applause, DOUBTS, fairness, several} from '../words.js';
@@ -95,8 +96,8 @@ export function curtain(theatre, {round}) {
         'div',
         {className: 'actions'},
         again,
-        button('Save the strip', () => theatre.save(canvas), 'secondary'),
-        theatre.canShare && button('Share it', () => theatre.share(canvas), 'secondary'),
+        button('Save the strip', () => save(canvas), 'secondary'),
+        canShare() && button('Share it', () => share(canvas), 'secondary'),
       ),
       h('p', {className: 'soft'}, 'The strip stays here unless you save or share it.'),
     ),

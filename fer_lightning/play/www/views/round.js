@@ -144,7 +144,8 @@ export function missed(theatre, {round, why}) {
   return {
     element: h(
       'section',
-      {className: 'narrow'},
+      {className: isCamera ? 'narrow' : 'narrow small-stage'},
+      !isCamera && stage(theatre.drawn('sad', 2), 'sad'),
       title(words.title),
       h('p', {className: 'lead'}, hint),
       isCamera && theatre.camera.preview,
@@ -167,7 +168,7 @@ export function paused({dispatch}) {
       {className: 'narrow'},
       closedStage(),
       title('The play is paused.'),
-      h('p', {className: 'lead'}, 'You looked at something else. This act starts again when you are back.'),
+      h('p', {className: 'lead'}, 'This tab was hidden, so the play waits for you. The act starts again from its countdown.'),
       go,
     ),
     focus: go,

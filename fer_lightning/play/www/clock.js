@@ -1,0 +1,18 @@
+// The game's sense of time, which tests make faster.
+
+export const clock = {
+  speed: 1,
+
+  /** @returns {number} milliseconds */
+  now() {
+    return performance.now() * clock.speed;
+  },
+
+  /**
+   * @param {number} milliseconds
+   * @returns {Promise<void>}
+   */
+  wait(milliseconds) {
+    return new Promise((resolve) => setTimeout(resolve, milliseconds / clock.speed));
+  },
+};
