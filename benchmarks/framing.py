@@ -2,7 +2,7 @@
 
 FER2013's pictures are enlarged six times, with their border repeated around them so that the detector sees the
 whole head, and the largest face found in each is measured against the picture. What it prints is what
-``inference.face_detection.crop_face`` crops by, so that faces in photos are framed as the training faces are.
+``inference.face_crop.crop_face`` crops by, so that faces in photos are framed as the training faces are.
 """
 
 import argparse
