@@ -37,7 +37,7 @@ Probabilities = Callable[[np.ndarray], np.ndarray]  # uint8 [N, 48, 48] -> float
 # one pixel they have 0.26 in the median
 _FLAT = 12.0
 _BLURRED = 0.2
-# pixels a side of a face's box. Of 53 unmistakable expressions, scaled down and saved as JPEG at quality 50, 40 are read
+# pixels a side of a box. Of 53 unmistakable expressions, scaled down and saved as JPEG at quality 50, 40 are read
 # right at 28 pixels and 34 at 24, against 47 of 52 at 40
 _SMALL = 30.0
 
@@ -143,7 +143,8 @@ class ExpressionReader:
         Raises:
             FerError: the extra ``video`` is not installed, or the source cannot be read.
         """
-        from fer_lightning.inference.video import Follower, VideoSource
+        from fer_lightning.inference.tracking import Follower
+        from fer_lightning.inference.video import VideoSource
 
         follower = Follower(self)
         with VideoSource(source if isinstance(source, int) else Path(source)) as frames:
