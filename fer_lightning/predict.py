@@ -48,7 +48,6 @@ def _parse() -> argparse.Namespace:
         "be read, the others are read all the same, and the exit status is 1. The expressions are what people would "
         "call the face, not what anybody feels.",
         [
-            "fer-predict photo.jpg",
             "fer-predict photos/ 'more/*.png' --csv faces.csv --out annotated",
             "fer-predict holiday.mp4 --out annotated",
             "fer-predict --live",

@@ -11,9 +11,9 @@ from fer_lightning.inference.boxes import Box, overlap, overlap_of_smaller
 FRAMINGS = (2.0, 3.5)  # sides of the squares in which a face has to be found again, in boxes
 SAME_FACE = 0.4  # of the smaller of two boxes, covered by both
 
-_AGAIN_SCORE = 0.6
-_LEAST_AGAIN = 0.5  # if all looks together are convincing enough
-_LEAST_EVIDENCE = 1.0  # the sum of their logits
+_AGAIN_SCORE = 0.6  # if the score at first sight is not given
+_LEAST_AGAIN = 0.5  # if it is
+_LEAST_EVIDENCE = 1.0  # sum of the logits of all three scores; a shirt in a grey photo reaches 0.5
 _SAME_PLACE = 0.6  # overlap of two candidates, the second of which is not looked at again
 
 
@@ -37,7 +37,7 @@ class ConfirmedFaces:
         """Take the face in ``box`` in if it is one, and not among the faces yet.
 
         Args:
-            score: at first sight. If given, a high one makes up for a lower one from nearer or further away.
+            score: at first sight. If given, the three scores together decide.
         """
         if any(overlap_of_smaller(box, other.box) >= SAME_FACE for other in self.found):
             return
@@ -65,7 +65,7 @@ class ConfirmedFaces:
                 return None
             seen.append(again)
         scores = [face.score for face in seen]
-        if score is not None and min(scores) < _AGAIN_SCORE and sum(map(_logit, (score, *scores))) < _LEAST_EVIDENCE:
+        if score is not None and sum(map(_logit, (score, *scores))) < _LEAST_EVIDENCE:
             return None
         return seen[0]
 
