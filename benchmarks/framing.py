@@ -1,7 +1,7 @@
 """python -m benchmarks.framing DIR: measure how FER2013 crops its faces, relative to the detector's boxes.
 
 FER2013's images are enlarged six times and padded by repeating their border, to show the detector the whole head. The
-largest face found in each is compared with the image. ``inference.face_detection.crop_face`` uses the printed values
+largest face found in each is compared with the image. ``inference.face_crop.crop_face`` uses the printed values
 to crop faces in photos like the training faces.
 """
 

@@ -4,29 +4,27 @@ import argparse
 import contextlib
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from fer_lightning.commands import charting
 from fer_lightning.constants import LABELS
 from fer_lightning.errors import FerError, exit_on_user_error, sentence
 from fer_lightning.inference import sources, video
 from fer_lightning.inference.annotate import annotate
 from fer_lightning.inference.copies import ANNOTATED, CHART, OVER_TIME, Copies, Crops
 from fer_lightning.inference.images import open_picture
-from fer_lightning.inference.reader import ExpressionReader, Face
+from fer_lightning.inference.reader import ExpressionReader
 from fer_lightning.inference.sources import Source
-from fer_lightning.reporting.readings import Readings, most_seen, plain
+from fer_lightning.inference.tracking import Follower
+from fer_lightning.reporting.readings import Readings, plain
 from fer_lightning.utils.command_line import argument_parser
 from fer_lightning.utils.files import NO_ROOM
 from fer_lightning.utils.termination import raising_on_termination
-
-_CHARTED_FACES = 6
-_CHARTED_TRACKS = 3
 
 messages = Console(stderr=True, soft_wrap=True, highlight=False)
 
@@ -34,6 +32,9 @@ messages = Console(stderr=True, soft_wrap=True, highlight=False)
 def main() -> None:
     arguments = _parse()
     with exit_on_user_error(), raising_on_termination():
+        if arguments.live:
+            _show_live(arguments)
+            return
         run = _Run(arguments)
         run.read_everything()
         if run.failed:
@@ -47,16 +48,16 @@ def _parse() -> argparse.Namespace:
         "be read, the others are read all the same, and the exit status is 1. The expressions are what people would "
         "call the face, not what anybody feels.",
         [
-            "fer-predict photo.jpg",
             "fer-predict photos/ 'more/*.png' --csv faces.csv --out annotated",
             "fer-predict holiday.mp4 --out annotated",
+            "fer-predict --live",
         ],
     )
     parser.add_argument(
         "paths",
-        nargs="+",
+        nargs="*",
         metavar="PATH",
-        help="a picture, a folder of pictures, a pattern as 'photos/*.jpg', a video, or the number of a camera",
+        help="a picture, a folder of pictures, a pattern such as 'photos/*.jpg', a video, or the number of a camera",
     )
     parser.add_argument(
         "--model",
@@ -65,7 +66,7 @@ def _parse() -> argparse.Namespace:
         "bundle)",
     )
     parser.add_argument(
-        "--no-detect", dest="detect", action="store_false", help="take each picture for one face, as FER2013's are"
+        "--no-detect", dest="detect", action="store_false", help="treat each picture as one face, as in FER2013"
     )
     parser.add_argument("--json", action="store_true", help="print a line of JSON for each picture or video frame")
     parser.add_argument("--csv", type=Path, metavar="F", help="write a row for each face into this file")
@@ -77,7 +78,31 @@ def _parse() -> argparse.Namespace:
         help="write the faces of the pictures into this folder, grey, 48x48, in the pictures' own sub-folders; "
         "train on them with data=folder data.dir=DIR",
     )
-    return parser.parse_args()
+    parser.add_argument(
+        "--live",
+        action="store_true",
+        help="show a camera (default: 0) or a video with its faces in a window, or as lines if there is no display",
+    )
+    arguments = parser.parse_args()
+    if not arguments.paths and not arguments.live:
+        parser.error("the following arguments are required: PATH")
+    return arguments
+
+
+def _show_live(arguments: argparse.Namespace) -> None:
+    """Raises FerError if there is not one camera or video to show, or if it cannot be read."""
+    for option in ("json", "csv", "out", "crops"):
+        if getattr(arguments, option):
+            raise FerError(f"--live only shows what it reads; leave out --{option}, or leave out --live")
+    found = sources.find(arguments.paths or ["0"])
+    if found.complaints:
+        raise FerError(found.complaints[0])
+    shown = found.videos()
+    if len(found.names) != 1 or not shown:
+        raise FerError("--live takes one camera or one video")
+    from fer_lightning.commands import live  # which loads Tk
+
+    live.show(ExpressionReader(arguments.model, detect=arguments.detect), shown[0])
 
 
 def _progress(*, hidden: bool) -> Progress:
@@ -157,16 +182,18 @@ class _Run:
         faces = self._reader.read(picture)
         self._readings.add_picture(str(path), faces)
         if self._crops is not None:
-            for number, face in enumerate(faces, start=1):
-                self._crops.save(Image.fromarray(face.crop), path, number, len(faces))
+            for face in faces:
+                self._crops.save(Image.fromarray(face.crop), path, face.number, len(faces))
         if self._copies is not None:
-            self._copies.save(annotate(picture, list(enumerate(faces, start=1))), path)
+            self._copies.save(annotate(picture, faces), path)
             if with_chart and faces:
-                _draw_chart(picture, faces, path.name, self._copies.path(path, CHART, ".png"))
+                chart = self._copies.path(path, CHART, ".png")
+                charting.draw_chart(picture, faces, path.name, chart)
+                messages.print(f"chart: {plain(chart)}")
 
     def _read_video(self, source: Source) -> None:
         name = f"camera {source}" if isinstance(source, int) else str(source)
-        follower = video.Follower(self._reader)
+        follower = Follower(self._reader)
         times: list[float] = []
         answers: list[dict[int, list[float]]] = []
         started = time.perf_counter()
@@ -179,14 +206,13 @@ class _Run:
                 copy = opened.enter_context(video.writing(target, frames.rate))
             task = progress.add_task(plain(name), total=frames.frames)
             try:
-                for number, frame in enumerate(frames):
-                    seconds = time.perf_counter() - started if isinstance(source, int) else number / frames.rate
+                for seconds, frame in frames:
                     followed = follower.read(frame, seconds)
                     self._readings.add_frame(name, followed, seconds)
                     times.append(seconds)
-                    answers.append({face: list(read.probabilities.values()) for face, read in followed})
+                    answers.append({face.number: list(face.probabilities.values()) for face in followed})
                     if copy is not None:
-                        copy.write(annotate(frame, followed))
+                        copy.write(annotate(frame, followed), seconds)
                     progress.advance(task)
             except KeyboardInterrupt:
                 if not isinstance(source, int) or not times:  # a camera has no other end
@@ -194,27 +220,9 @@ class _Run:
         self._readings.sum_up(name, answers, len(times) / (time.perf_counter() - started))
         if self._copies is not None:
             messages.print(f"annotated video: {plain(self._copies.path(source, ANNOTATED, '.mp4'))}")
-            _draw_over_time(name, times, answers, self._copies.path(source, OVER_TIME, ".png"))
-
-
-def _draw_chart(picture: Image.Image, faces: Sequence[Face], title: str, path: Path) -> None:
-    from fer_lightning.reporting import charts  # which takes matplotlib half a second to load
-
-    charts.probabilities(picture, faces[:_CHARTED_FACES], title, path)
-    messages.print(f"chart: {plain(path)}")
-
-
-def _draw_over_time(name: str, times: Sequence[float], answers: Sequence[dict[int, list[float]]], path: Path) -> None:
-    faces = most_seen(answers)[:_CHARTED_TRACKS]
-    if not faces:
-        return
-    from fer_lightning.reporting import charts
-
-    unseen = [float("nan")] * len(LABELS)
-    charts.over_time(
-        times, {face: np.array([frame.get(face, unseen) for frame in answers]) for face in faces}, name, path
-    )
-    messages.print(f"chart: {plain(path)}")
+            chart = self._copies.path(source, OVER_TIME, ".png")
+            if charting.draw_over_time(name, times, answers, chart):
+                messages.print(f"chart: {plain(chart)}")
 
 
 if __name__ == "__main__":

@@ -14,21 +14,21 @@ _LEAST_TEXT = 9.0  # pixels; smaller cannot be read
 _MOST_PANELS = 8  # the panels of more faces would cover each other
 
 
-def annotate(picture: Image.Image, faces: Sequence[tuple[int, Face]]) -> Image.Image:
+def annotate(picture: Image.Image, faces: Sequence[Face]) -> Image.Image:
     """A copy of an RGB picture with a box around each face, its number and its label, and its probabilities beside it.
 
     Args:
         picture: is left as it is.
-        faces: with their numbers. More than eight have no probabilities drawn, which would cover them.
+        faces: if they are more than eight, no probabilities are drawn, which would cover them.
     """
     canvas = picture.copy()
     draw = ImageDraw.Draw(canvas, "RGBA")
-    taken: list[Box] = [face.box for _, face in faces]
-    for number, face in faces:
+    taken: list[Box] = [face.box for face in faces]
+    for face in faces:
         left, top, right, bottom = face.box
         text = max(_LEAST_TEXT, min(min(canvas.size) / 32, (bottom - top) / (_PANEL_ROWS * _ROW)))
         draw.rectangle((left, top, right - 1, bottom - 1), outline=_colour(face), width=max(2, round(text / 6)))
-        tag = _Panel(draw, number, face, text) if len(faces) <= _MOST_PANELS else _Tag(draw, number, face, text)
+        tag = (_Panel if len(faces) <= _MOST_PANELS else _Tag)(draw, face, text)
         place = tag.place(canvas.size, taken)
         taken.append((place[0], place[1], place[0] + tag.width, place[1] + tag.height))
         tag.draw_at(*place)
@@ -42,12 +42,12 @@ def _colour(face: Face) -> str:
 class _Tag:
     """The number and the label, in a line."""
 
-    def __init__(self, draw: ImageDraw.ImageDraw, number: int, face: Face, text: float) -> None:
+    def __init__(self, draw: ImageDraw.ImageDraw, face: Face, text: float) -> None:
         self._draw = draw
         self._face = face
         self._text = text
         self._font = ImageFont.load_default(text)
-        self._heading = f"{number} {face.label}{'?' if face.doubt else ''}"
+        self._heading = f"{face.number} {face.label}{'?' if face.doubt else ''}"
         self.width = draw.textlength(self._heading, self._font) + text / 2
         self.height = _ROW * text
 
@@ -64,8 +64,8 @@ class _Tag:
 class _Panel(_Tag):
     """The number, the label and a bar for each probability."""
 
-    def __init__(self, draw: ImageDraw.ImageDraw, number: int, face: Face, text: float) -> None:
-        super().__init__(draw, number, face, text)
+    def __init__(self, draw: ImageDraw.ImageDraw, face: Face, text: float) -> None:
+        super().__init__(draw, face, text)
         self._heading += f" {face.probabilities[face.label]:.0%}"
         self._names = max(draw.textlength(f"{label} ", self._font) for label in LABELS)
         self.width = max(self._names + 5 * text, draw.textlength(self._heading, self._font) + text)

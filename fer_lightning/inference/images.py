@@ -49,12 +49,16 @@ def open_picture(source: Path | IO[bytes]) -> Image.Image:
                 ImageOps.exif_transpose(opened, in_place=True)
                 return _as_rgb(opened)
     except Image.DecompressionBombError:  # Pillow's own limit
-        raise FerError(f"{source} has more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels") from None
+        raise FerError(f"{_name(source)} has more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels") from None
     except UnidentifiedImageError:
-        raise FerError(f"{source} is not an image that can be read ({', '.join(FORMATS)})") from None
+        raise FerError(f"{_name(source)} is not an image that can be read ({', '.join(FORMATS)})") from None
     except (OSError, ValueError, SyntaxError, EOFError, OverflowError, MemoryError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise FerError(f"{source} is not an image that can be read: {reason}") from error
+        raise FerError(f"{_name(source)} is not an image that can be read: {reason}") from error
+
+
+def _name(source: Path | IO[bytes]) -> str:
+    return str(source) if isinstance(source, Path) else str(getattr(source, "name", "the file"))
 
 
 def require_regular_file(path: Path) -> None:
@@ -76,7 +80,7 @@ def _fit_into_memory(opened: Image.Image, source: Path | IO[bytes]) -> None:
     needed = [_bytes_needed(opened, divisor) for divisor in divisors]
     if needed[-1] > MAX_BYTES:
         raise FerError(
-            f"{source} has {width} x {height} pixels, which need {needed[-1] / 1e6:,.1f} MB of memory; "
+            f"{_name(source)} has {width} x {height} pixels, which need {needed[-1] / 1e6:,.1f} MB of memory; "
             f"the limit is {MAX_BYTES / 1e6:,.1f} MB"
         )
     divisor = next(divisor for divisor, each in zip(divisors, needed, strict=True) if each <= MAX_BYTES)

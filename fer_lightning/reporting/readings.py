@@ -65,32 +65,31 @@ class Readings:
         self._opened.__exit__(kind, error, at)
 
     def add_picture(self, name: str, faces: Sequence[Face]) -> None:
-        """Add the faces of one image; they are numbered from 1."""
-        numbered = list(enumerate(faces, start=1))
-        self._add(name, numbered, None)
+        """Add the faces of one image."""
+        self._add(name, faces, None)
         if not self.as_json:
-            self._print(name, numbered)
+            self._print(name, faces)
 
-    def add_frame(self, name: str, faces: Sequence[tuple[int, Face]], seconds: float) -> None:
-        """Add the numbered faces of one video frame; text is printed only for the whole video, by ``sum_up``."""
+    def add_frame(self, name: str, faces: Sequence[Face], seconds: float) -> None:
+        """Add the faces of one video frame; text is printed only for the whole video, by ``sum_up``."""
         self._add(name, faces, round(seconds, 3))
 
-    def _add(self, name: str, faces: Sequence[tuple[int, Face]], seconds: float | None) -> None:
+    def _add(self, name: str, faces: Sequence[Face], seconds: float | None) -> None:
         if self.as_json:
-            entries = [{"face": number, **face.as_json()} for number, face in faces]
+            entries = [{"face": face.number, **face.as_json()} for face in faces]
             moment = {} if seconds is None else {"seconds": seconds}
             print(json.dumps({"file": name, **moment, "faces": entries}, allow_nan=False), flush=True)
         if self._rows is not None:
             start = [name, "" if seconds is None else seconds]
-            for number, face in faces:
+            for face in faces:
                 box = [round(value, 1) for value in face.box]
                 score = "" if face.score is None else round(face.score, 4)
                 answers = [round(face.probabilities[label], 4) for label in LABELS]
-                self._rows.writerow([*start, number, *box, score, face.label, face.doubt or "", *answers])
+                self._rows.writerow([*start, face.number, *box, score, face.label, face.doubt or "", *answers])
             if not faces:
                 self._rows.writerow(start)
 
-    def _print(self, name: str, faces: Sequence[tuple[int, Face]]) -> None:
+    def _print(self, name: str, faces: Sequence[Face]) -> None:
         if not faces:
             self._console.print(f"{plain(name)}: no face found")
             return
@@ -98,32 +97,36 @@ class Readings:
             self._console.print(_HEADER, style="dim")
             self._has_header = True
         self._console.print(plain(name))
-        for number, face in faces:
+        for face in faces:
             first, second, *_ = sorted(face.probabilities.items(), key=lambda pair: -pair[1])
             left, top, right, bottom = (round(value) for value in face.box)
             box = f"{right - left}x{bottom - top} at {left},{top}"
             note = "" if face.doubt is None else f"  {face.doubt}: not to be trusted"
-            columns = (f"{number:>6}", _cell(*first, bold=True), _cell(*second), f"{box:<18}{note}".rstrip())
+            columns = (f"{face.number:>6}", _cell(*first, bold=True), _cell(*second), f"{box:<18}{note}".rstrip())
             self._console.print("  ".join(columns))
 
     def sum_up(self, name: str, answers: Sequence[dict[int, list[float]]], rate: float) -> None:
-        """Print a line about a whole video.
+        """Print a line about a whole video, and one about each of its faces.
 
         Args:
             name: the video.
             answers: for each frame, the probabilities [7] by the number of the face.
             rate: frames read per second.
         """
+        console = Console(stderr=True, soft_wrap=True, highlight=False) if self.as_json else self._console
         faces = most_seen(answers)
-        says = "no face found"
-        if faces:
-            values = np.array([frame[faces[0]] for frame in answers if faces[0] in frame])
+        count = _counted(len(faces), "face") if faces else "no face found"
+        console.print(f"{plain(name)}: {_counted(len(answers), 'frame')}, {rate:.0f} a second; {count}")
+        for face in faces:
+            values = np.array([frame[face] for frame in answers if face in frame])
             shares = np.bincount(values.argmax(axis=1), minlength=len(LABELS)) / len(values)
             ranking = sorted(zip(LABELS, shares, strict=True), key=lambda pair: -pair[1])
             parts = ", ".join(f"{label} {share:.0%}" for label, share in ranking if share)
-            says = f"face {faces[0]} in {len(values):,} of them: {parts}"
-        console = Console(stderr=True, soft_wrap=True, highlight=False) if self.as_json else self._console
-        console.print(f"{plain(name)}: {len(answers):,} frames, {rate:.0f} a second; {says}")
+            console.print(f"  face {face} in {_counted(len(values), 'frame')}: {parts}")
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def most_seen(answers: Sequence[dict[int, list[float]]]) -> list[int]:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -13,8 +15,7 @@ def faces(count):
     """In a row of boxes of 60 pixels, 40 pixels apart."""
     boxes = [(20.0 + 100 * index, 100.0, 80.0 + 100 * index, 160.0) for index in range(count)]
     return [
-        (number, Face(box, 0.9, PROBABILITIES, None, np.zeros((48, 48), np.uint8)))
-        for number, box in enumerate(boxes, 1)
+        Face(box, 0.9, PROBABILITIES, None, np.zeros((48, 48), np.uint8), number) for number, box in enumerate(boxes, 1)
     ]
 
 
@@ -39,6 +40,6 @@ def test_a_line_for_each_of_many_faces(count):
 
 def test_the_number_is_drawn():
     picture = Image.new("RGB", (400, 400), "grey")
-    ((_, face),) = faces(1)
-    one, two = (np.asarray(annotate(picture, [(number, face)])) for number in (1, 2))
+    (face,) = faces(1)
+    one, two = (np.asarray(annotate(picture, [replace(face, number=number)])) for number in (1, 2))
     assert (one != two).any()

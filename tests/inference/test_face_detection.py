@@ -1,10 +1,14 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from fer_lightning.errors import FerError
 from fer_lightning.inference import face_detection
-from fer_lightning.inference.face_detection import Detection, FaceDetector, crop_face
+from fer_lightning.inference.blazeface import FULL_RANGE, Detection
+from fer_lightning.inference.face_crop import crop_face
+from fer_lightning.inference.face_detection import FaceDetector
 from tests.helpers import SKIMAGE
 
 
@@ -63,6 +67,38 @@ def test_all_faces_of_a_group_small_and_large(detector, astronaut):
         assert min(np.hypot(*np.subtract(centre(face), place)) for face in found) < 12
 
 
+def test_a_crowd_of_very_small_faces(detector, astronaut):
+    """Faces of 28 pixels lead to those of 16 pixels, which are lost on larger tiles."""
+    crowd = Image.new("RGB", (800, 600), (120, 140, 110))
+    small, smaller = (
+        astronaut.crop((100, 0, 360, 300)).resize(size, Image.Resampling.LANCZOS) for size in ((78, 90), (44, 51))
+    )
+    crowd.paste(small, (20, 20))
+    assert len(detector.detect(crowd)) == 1
+    for column in range(10):
+        for row in range(4):
+            crowd.paste(smaller, (20 + 74 * column, 140 + 110 * row))
+    assert 37 <= len(detector.detect(crowd)) <= 41
+
+
+@pytest.mark.parametrize("turn", [90, 180, 270])
+def test_a_turned_picture(detector, astronaut, turn):
+    (straight,) = detector.detect(astronaut)
+    turned = astronaut.rotate(turn)
+    (face,) = detector.detect(turned, turned=True)
+    x, y = (value - 256 for value in centre(straight))
+    places = {90: (y, -x), 180: (-x, -y), 270: (-y, x)}
+    assert np.subtract(centre(face), 256) == pytest.approx(places[turn], abs=8)
+    assert (face.tilt - straight.tilt + turn + 180) % 360 - 180 == pytest.approx(0, abs=8)
+    upright, again = (crop_face(*each).astype(float) for each in ((astronaut, straight), (turned, face)))
+    assert np.corrcoef(upright.ravel(), again.ravel())[0, 1] > 0.9
+
+
+@pytest.mark.parametrize("name", ["rocket.jpg", "coffee.png", "brick.png"])
+def test_no_face_whichever_way_up(detector, name):
+    assert detector.detect(Image.open(SKIMAGE / name).convert("RGB"), turned=True) == []
+
+
 def test_a_face_that_fills_the_picture(detector, astronaut):
     assert len(detector.detect(astronaut.crop((170, 60, 285, 185)))) == 1
 
@@ -107,6 +143,7 @@ def test_beyond_the_picture_its_border_is_repeated():
 
 
 def test_says_that_the_detector_is_missing(monkeypatch, tmp_path):
-    monkeypatch.setattr(face_detection, "_MODEL_FILE", tmp_path / "missing.tflite")
+    missing = dataclasses.replace(FULL_RANGE, file=tmp_path / "missing.tflite")
+    monkeypatch.setattr(face_detection, "FULL_RANGE", missing)
     with pytest.raises(FerError, match=r"missing.tflite is missing: install .*; --no-detect does without"):
         FaceDetector()

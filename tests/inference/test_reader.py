@@ -1,3 +1,6 @@
+import io
+import threading
+
 import numpy as np
 import pytest
 import torch
@@ -5,7 +8,8 @@ from PIL import Image
 
 from fer_lightning.constants import LABELS
 from fer_lightning.errors import FerError
-from fer_lightning.inference.reader import ExpressionReader, as_picture, doubt_about
+from fer_lightning.inference.pictures import as_picture
+from fer_lightning.inference.reader import ExpressionReader, doubt_about
 from fer_lightning.inference.tflite_model import MODEL_FILE, TFLiteModel
 from tests.helpers import SKIMAGE
 
@@ -46,6 +50,7 @@ def test_every_kind_of_image_is_the_same_image(tmp_path, faces):
     kinds = {
         "path": tmp_path / "face.png",
         "text": str(tmp_path / "face.png"),
+        "file": io.BytesIO((tmp_path / "face.png").read_bytes()),
         "grey": pixels,
         "one channel": pixels[:, :, None],
         "RGB": rgb,
@@ -62,12 +67,14 @@ def test_every_kind_of_image_is_the_same_image(tmp_path, faces):
 @pytest.mark.parametrize(
     ("image", "part"),
     [
-        (np.zeros((4, 5, 6), np.uint8), r"shape \[4, 5, 6\]"),
-        (np.zeros((0, 5), np.uint8), "is no picture"),
+        (np.zeros((4, 5, 6), np.uint8), r"got \[4, 5, 6\]"),
+        (np.zeros((0, 5), np.uint8), r"got \[0, 5\]"),
         (np.full((5, 5), 200.0), "from 0 to 1"),
         (np.full((5, 5), np.nan), "from 0 to 1"),
         (np.zeros((5, 5), np.int64), "int64"),
-        (7, "not int"),
+        (7, "got int"),
+        (io.StringIO("text"), "got StringIO"),
+        (io.BytesIO(b"no picture"), "the file is not an image"),
     ],
 )
 def test_what_is_no_picture(image, part):
@@ -82,6 +89,52 @@ def test_doubts(faces):
     few = Image.fromarray(np.random.default_rng(0).integers(0, 256, (6, 6)).astype(np.uint8))
     coarse = few.resize((48, 48), Image.Resampling.BICUBIC)
     assert doubt_about(np.asarray(coarse)) == "blurred"
+
+
+def test_several_pictures_in_one_go(faces_only, faces):
+    one_by_one = [faces_only.read(pixels)[0] for pixels in faces.pixels[:3]]
+    together = faces_only.read(list(faces.pixels[:3]))
+    assert [face.probabilities for (face,) in together] == [face.probabilities for face in one_by_one]
+    assert faces_only.read([]) == []
+    with pytest.raises(FerError, match="known boxes belong to one picture"):
+        faces_only.read([faces.pixels[0]], known=[(0, 0, 9, 9)])
+
+
+def test_numbers_rows_and_doubt_of_small_faces(bundle):
+    portrait = Image.open(SKIMAGE / "astronaut.png").convert("RGB").crop((100, 0, 360, 300))
+    pair = Image.new("RGB", (400, 300), (120, 140, 110))
+    pair.paste(portrait.resize((62, 72), Image.Resampling.LANCZOS), (300, 100))
+    pair.paste(portrait.resize((173, 200)), (40, 50))
+    large, small = ExpressionReader(bundle).read(pair)
+    assert (large.number, small.number) == (1, 2)
+    assert (large.doubt, small.doubt) == (None, "small")
+    row = small.to_row()
+    assert list(row) == ["face", "left", "top", "right", "bottom", "score", "label", "doubt", *LABELS]
+    assert (row["face"], row["left"], row["label"]) == (2, small.box[0], small.label)
+
+
+def test_threads_share_a_reader(faces_only, faces):
+    expected = [faces_only.read(pixels)[0].probabilities for pixels in faces.pixels[:20]]
+    answers = {}
+
+    def work(offset):
+        for index in range(offset, 20, 4):
+            answers[index] = faces_only.read(faces.pixels[index])[0].probabilities
+
+    threads = [threading.Thread(target=work, args=(offset,)) for offset in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [answers[index] for index in range(20)] == expected
+
+
+def test_the_package_offers_the_reader():
+    import fer_lightning
+
+    assert fer_lightning.ExpressionReader is ExpressionReader
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        _ = fer_lightning.Nothing
 
 
 @pytest.mark.parametrize("name", ["nothing", "nothing.tflite", "nothing.ckpt"])

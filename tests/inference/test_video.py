@@ -5,17 +5,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fer_lightning.constants import LABELS
 from fer_lightning.errors import FerError
 from fer_lightning.inference import video
-from fer_lightning.inference.reader import ExpressionReader, Face
-from fer_lightning.inference.video import Follower, VideoSource
+from fer_lightning.inference.reader import ExpressionReader
+from fer_lightning.inference.video import VideoSource
 from tests.helpers import SKIMAGE, run_command
-
-
-def face(box, **probabilities):
-    shares = {label: probabilities.get(label, 0.0) for label in LABELS}
-    return Face(box, 0.9, shares, None, np.zeros((48, 48), np.uint8))
 
 
 @pytest.fixture(scope="module")
@@ -35,88 +29,11 @@ def clip(tmp_path_factory):
 def test_reads_what_was_written(clip):
     with VideoSource(clip) as frames:
         assert (frames.rate, frames.frames) == (10, 15)
-        pictures = list(frames)
+        times, pictures = zip(*frames, strict=True)
+    assert times == pytest.approx([number / 10 for number in range(15)])
     assert len(pictures) == 15
     colour = np.asarray(pictures[-1])[100, 240].astype(int)
     assert np.abs(colour - (90, 110, 140)).max() < 12  # RGB, and not BGR
-
-
-class Scripted(ExpressionReader):
-    """Reads, in place of a picture, the faces that it is given."""
-
-    def __init__(self):
-        self.asked = []
-
-    def read(self, image, **options):
-        self.asked.append(options)
-        return image
-
-
-def test_smooths_over_time():
-    follower = Follower(Scripted(), seconds=0.3)
-    box = (0.0, 0.0, 10.0, 10.0)
-    follower.read([face(box, happy=1.0)], 0.0)
-    ((number, once),) = follower.read([face(box, sad=1.0)], 0.3)
-    assert number == 1
-    assert once.probabilities["sad"] == pytest.approx(1 - np.exp(-1))
-    assert sum(once.probabilities.values()) == pytest.approx(1)
-    for step in range(20):
-        ((_, later),) = follower.read([face(box, sad=1.0)], 0.6 + 0.3 * step)
-    assert later.label == "sad"
-    assert later.probabilities["sad"] > 0.999
-
-
-def test_follows_each_face_and_forgets_those_that_left():
-    follower = Follower(Scripted())
-    left, right = (0.0, 0.0, 10.0, 10.0), (50.0, 0.0, 60.0, 10.0)
-    first = follower.read([face(left, happy=1.0), face(right, sad=1.0)], 0.0)
-    second = follower.read([face((51.0, 0.0, 61.0, 10.0), sad=1.0), face((1.0, 0.0, 11.0, 10.0), happy=1.0)], 0.04)
-    assert [number for number, _ in first] == [1, 2]
-    assert [number for number, _ in second] == [2, 1]
-    assert [read.label for _, read in second] == ["sad", "happy"]
-    assert follower.read([], 1.0) == []
-    ((number, read),) = follower.read([face(left, fear=1.0)], 2.0)
-    assert number == 3
-    assert read.probabilities["fear"] == 1.0  # nothing of the one before it
-
-
-def test_searches_for_small_faces_from_time_to_time():
-    reader = Scripted()
-    follower = Follower(reader)
-    box = (0.0, 0.0, 10.0, 10.0)
-    for step in range(12):
-        follower.read([face(box)] if step < 3 else [], step / 10)
-    assert [step for step, asked in enumerate(reader.asked) if asked["small_faces"]] == [0, 5, 10]
-    # where a face was is looked at for half a second more
-    assert [len(asked["known"]) for asked in reader.asked] == [0, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0]
-
-
-def test_a_slow_camera():
-    """A search that takes half a second is made every few seconds, and faces keep their numbers."""
-    reader = Scripted()
-    follower = Follower(reader)
-    time, numbers, searches = 0.0, [], []
-    for _ in range(60):
-        ((number, _),) = follower.read([face((0.0, 0.0, 10.0, 10.0))], time)
-        numbers.append(number)
-        if reader.asked[-1]["small_faces"]:
-            searches.append(time)
-        time += 0.6 if reader.asked[-1]["small_faces"] else 0.1
-    assert set(numbers) == {1}
-    assert np.diff(searches) == pytest.approx(3.0, abs=0.11)
-
-
-def test_a_small_face_is_followed():
-    """One that is lost on the detector but for the first frame's search."""
-    portrait = Image.open(SKIMAGE / "astronaut.png").convert("RGB").crop((140, 30, 320, 240)).resize((60, 70))
-    follower = Follower(ExpressionReader())
-    seen = []
-    for number in range(5):
-        frame = Image.new("RGB", (640, 480), (90, 110, 140))
-        frame.paste(portrait, (60 + 4 * number, 300))
-        seen.append([read for read, _ in follower.read(frame, number / 25)])
-    assert seen == [[1]] * 5
-    assert not ExpressionReader().read(frame, small_faces=False)
 
 
 def test_the_command_reads_a_video_to_its_end(clip, bundle, tmp_path):
@@ -128,7 +45,7 @@ def test_the_command_reads_a_video_to_its_end(clip, bundle, tmp_path):
     assert [len(frame["faces"]) for frame in frames] == [1] * 12 + [0] * 3
     assert {frame["faces"][0]["face"] for frame in frames[:12]} == {1}
     assert "15 frames" in process.stderr
-    assert "face 1 in 12 of them" in process.stderr
+    assert "face 1 in 12 frames" in process.stderr
     with VideoSource(tmp_path / "out" / "clip_expressions.mp4") as copy:
         assert len(list(copy)) == 15
     assert Image.open(tmp_path / "out" / "clip_over_time.png").width > 500
@@ -168,6 +85,85 @@ def test_an_interrupted_copy_is_not_left_behind(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         half_written()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("size", [(63, 47), (1, 1)])
+def test_odd_sizes_and_uneven_times(tmp_path, size):
+    with video.writing(tmp_path / "copy.mp4", 30) as writer:
+        for seconds in (0.0, 0.1, 0.1, 0.5):
+            writer.write(Image.new("RGB", size, "grey"), seconds)
+    with VideoSource(tmp_path / "copy.mp4") as frames:
+        assert [round(seconds, 2) for seconds, _ in frames] == [0.0, 0.1, 0.1, 0.5]
+
+
+def test_copies_are_h264_in_the_colours_that_browsers_play(clip):
+    av = pytest.importorskip("av")
+    with av.open(str(clip)) as container:
+        context = container.streams.video[0].codec_context
+        assert (context.name, context.pix_fmt) == ("h264", "yuv420p")
+
+
+def test_a_video_that_was_cut_off_is_read_up_to_there(tmp_path):
+    av = pytest.importorskip("av")
+    clip = tmp_path / "clip.mp4"
+    with video.writing(clip, 10) as writer:
+        for frame in np.random.default_rng(0).integers(0, 256, (15, 48, 64, 3), dtype=np.uint8):
+            writer.write(Image.fromarray(frame))
+    path = tmp_path / "clip.mkv"
+    with av.open(str(clip)) as source, av.open(str(path), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                target.mux(packet)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) * 2 // 3])
+    with VideoSource(path) as frames:
+        assert 3 <= len(list(frames)) < 15
+
+
+def test_a_face_in_a_single_frame_gets_no_chart(tmp_path, bundle):
+    portrait = Image.open(SKIMAGE / "astronaut.png").convert("RGB").crop((100, 0, 400, 300))
+    with video.writing(tmp_path / "clip.mp4", 10) as writer:
+        for number in range(3):
+            writer.write(portrait if number == 1 else Image.new("RGB", portrait.size, (90, 110, 140)))
+    process = run_command("fer_lightning.predict", "clip.mp4", "--model", str(bundle), "--out", "out", cwd=tmp_path)
+    assert process.returncode == 0, process.stderr
+    assert "face 1 in 1 frame:" in process.stdout
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["clip_expressions.mp4"]
+
+
+def test_frames_from_python(clip, bundle):
+    frames = list(ExpressionReader(bundle).read_video(clip))
+    assert [len(frame.faces) for frame in frames] == [1] * 12 + [0] * 3
+    assert {face.number for frame in frames for face in frame.faces} == {1}
+    assert frames[3].seconds == pytest.approx(0.3)
+    assert frames[3].picture.size == (480, 320)
+    with pytest.raises(FerError, match="no such file"):
+        next(ExpressionReader(bundle).read_video("missing.mp4"))
+
+
+def test_live_without_a_display(clip, bundle, tmp_path, monkeypatch):
+    monkeypatch.delenv("DISPLAY", raising=False)
+    words = ("--live", str(clip), "--model", str(bundle))
+    process = run_command("fer_lightning.predict", *words, cwd=tmp_path)
+    assert process.returncode == 0, process.stderr
+    first, *_, last = process.stdout.splitlines()
+    assert first.split()[:3] == ["0.0", "s", "1"]
+    assert float(last.split()[0]) >= 0.5
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--live", "97"], "camera 97: there is no camera of that number"),
+        (["--live", "0", "1"], "--live takes one camera or one video"),
+        (["--live", "--json"], "--live only shows what it reads; leave out --json, or leave out --live"),
+    ],
+)
+def test_wrong_words_with_live(tmp_path, words, message):
+    process = run_command("fer_lightning.predict", *words, cwd=tmp_path)
+    assert (process.returncode, process.stdout, process.stderr) == (1, "", f"error: {message}\n")
 
 
 def test_no_such_camera():

@@ -8,8 +8,9 @@ import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
 from fer_lightning.data.synthetic import draw_sample
-from fer_lightning.inference import face_detection
-from fer_lightning.inference.face_detection import Detection, crop_face
+from fer_lightning.inference import blazeface, face_crop, face_detection
+from fer_lightning.inference.blazeface import SHORT_RANGE, Detection
+from fer_lightning.inference.face_crop import crop_face
 from fer_lightning.inference.reader import ExpressionReader
 from fer_lightning.inference.tflite_model import shipped_bundle
 from tests.helpers import SKIMAGE
@@ -53,7 +54,7 @@ def ported(node, tmp_path_factory):
         sides = [float(rng.uniform(5, 2 * max(size))) for _ in range(6)]
         places = [(float(rng.uniform(-side, size[0])), float(rng.uniform(-side, size[1])), side) for side in sides]
         crops.append([crop_face(picture, face) for face in found])
-        squares.append([np.asarray(face_detection._square(picture, *place)) for place in places])
+        squares.append([np.asarray(blazeface.square(picture, *place, SHORT_RANGE.size)) for place in places])
         described = [{"box": face.box, "score": face.score, "eyes": face.eyes} for face in found]
         pictures.append(raw(picture, folder / f"{index}.rgb") | {"faces": described, "squares": places})
     tilings = [(*size, finest) for size in SIZES for finest in (2, 8)]
@@ -77,9 +78,11 @@ def test_the_detector_is_shown_equal_squares(ported):
 
 def test_anchors_and_regions(ported):
     _, _, tilings, answer = ported
-    np.testing.assert_array_equal(np.reshape(answer["anchors"], (-1, 2)).astype(np.float32), face_detection._anchors())
+    np.testing.assert_array_equal(
+        np.reshape(answer["anchors"], (-1, 2)).astype(np.float32), blazeface._anchors(SHORT_RANGE.grids)
+    )
     for tiling, tiles in zip(tilings, answer["tiles"], strict=True):
-        assert [tuple(tile) for tile in tiles] == list(face_detection._regions(*tiling))
+        assert [tuple(tile) for tile in tiles] == list(face_detection.regions(*tiling))
 
 
 def scenes() -> list[Image.Image]:
@@ -118,7 +121,7 @@ def test_readings_agree_from_end_to_end(node, tmp_path):
         "pictures": [raw(picture, tmp_path / f"{index}.rgb") for index, picture in enumerate(pictures)],
         "golden": golden,
     }
-    words = (LITERT_WASM, face_detection._MODEL_FILE, bundle / "FER2013.tflite")
+    words = (LITERT_WASM, SHORT_RANGE.file, bundle / "FER2013.tflite")
     answer = run_node(node, "read.mjs", *words, given=given)
     assert answer["difference"] <= golden["tolerances"]["FER2013.tflite"]
     assert answer["growth"] == 0  # tensors lie outside the garbage collector's reach
@@ -138,7 +141,7 @@ def test_readings_agree_from_end_to_end(node, tmp_path):
 def test_the_bundle_says_how_faces_are_framed():
     framing = json.loads((shipped_bundle() / "model.json").read_text())["preprocessing"]["framing"]
     assert (framing["side_in_boxes"], framing["shift_down_in_sides"]) == (
-        face_detection.CROP_SIDE,
-        face_detection.CROP_DOWN,
+        face_crop.CROP_SIDE,
+        face_crop.CROP_DOWN,
     )
     assert framing["in_words"] in (shipped_bundle() / "README.md").read_text()

@@ -7,14 +7,14 @@ from fer_lightning.inference.reader import Face
 from fer_lightning.reporting.readings import CSV_COLUMNS, Readings
 
 
-def face(**probabilities):
+def face(number=1, **probabilities):
     shares = {label: probabilities.get(label, 0.0) for label in LABELS}
-    return Face((1.0, 2.0, 31.0, 42.0), 0.9, shares, "blurred", np.zeros((48, 48), np.uint8))
+    return Face((1.0, 2.0, 31.0, 42.0), 0.9, shares, "blurred", np.zeros((48, 48), np.uint8), number)
 
 
 def test_each_picture_is_printed_when_it_is_read(capsys):
     with Readings(as_json=False, csv_path=None) as readings:
-        readings.add_picture("[red]a.jpg", [face(happy=0.8, sad=0.2), face(fear=0.7, angry=0.3)])
+        readings.add_picture("[red]a.jpg", [face(happy=0.8, sad=0.2), face(2, fear=0.7, angry=0.3)])
         _, name, first, second = capsys.readouterr().out.splitlines()
         assert name == "[red]a.jpg"
         assert " ".join(first.split()) == "1 happy 80% sad 20% 30x40 at 1,2 blurred: not to be trusted"
@@ -33,7 +33,7 @@ def test_a_narrow_terminal_cuts_nothing(capsys, monkeypatch):
 def test_faces_of_a_frame_have_their_numbers(tmp_path):
     path = tmp_path / "rows.csv"
     with Readings(as_json=False, csv_path=path) as readings:
-        readings.add_frame("clip.mp4", [(7, face(happy=1.0)), (2, face(sad=1.0))], 0.5)
+        readings.add_frame("clip.mp4", [face(7, happy=1.0), face(2, sad=1.0)], 0.5)
         readings.add_frame("clip.mp4", [], 0.6)
     header, *rows = path.read_text().splitlines()
     assert header.split(",") == list(CSV_COLUMNS)
@@ -41,6 +41,19 @@ def test_faces_of_a_frame_have_their_numbers(tmp_path):
         ["clip.mp4", "0.5", "7"],
         ["clip.mp4", "0.5", "2"],
         ["clip.mp4", "0.6"],
+    ]
+
+
+def test_a_video_is_summed_up_face_by_face(capsys):
+    happy, sad = ([float(label == name) for label in LABELS] for name in ("happy", "sad"))
+    with Readings(as_json=False, csv_path=None) as readings:
+        readings.sum_up("clip.mp4", [{1: happy, 2: sad}, {1: happy}, {1: sad}, {}], 30.0)
+        readings.sum_up("empty.mp4", [{}], 30.0)
+    assert capsys.readouterr().out.splitlines() == [
+        "clip.mp4: 4 frames, 30 a second; 2 faces",
+        "  face 1 in 3 frames: happy 67%, sad 33%",
+        "  face 2 in 1 frame: sad 100%",
+        "empty.mp4: 1 frame, 30 a second; no face found",
     ]
 
 

@@ -1,0 +1,106 @@
+"""``fer-predict --live``: a camera or a video in a window, or as lines on the terminal."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from fer_lightning.inference.annotate import annotate
+from fer_lightning.inference.reader import ExpressionReader, Face
+from fer_lightning.inference.tracking import Follower
+from fer_lightning.inference.video import VideoSource
+
+_LINE_EVERY = 0.5  # seconds
+_LARGEST_WINDOW = (1280, 800)
+
+
+def show(reader: ExpressionReader, source: Path | int) -> None:
+    """Show the frames as they come, with their faces, until the window is closed, Ctrl-C, or the end.
+
+    Raises:
+        FerError: the source cannot be read.
+    """
+    with VideoSource(source) as frames, contextlib.suppress(KeyboardInterrupt):
+        read = _read(reader, frames, in_real_time=not isinstance(source, int))
+        window = _window(f"camera {source}" if isinstance(source, int) else source.name)
+        if window is None:
+            _print_lines(read)
+        else:
+            _show_in(window, read)
+
+
+def _read(
+    reader: ExpressionReader, frames: VideoSource, *, in_real_time: bool
+) -> Iterator[tuple[float, Image.Image, list[Face]]]:
+    """Frames with their faces; of a file, those are left out that should have been shown already."""
+    follower = Follower(reader)
+    started = time.perf_counter()
+    for seconds, frame in frames:
+        ahead = seconds - (time.perf_counter() - started)
+        if in_real_time and ahead < -0.2:
+            continue
+        if in_real_time and ahead > 0:
+            time.sleep(ahead)
+        yield seconds, frame, follower.read(frame, seconds)
+
+
+def _print_lines(read: Iterator[tuple[float, Image.Image, list[Face]]]) -> None:
+    printed = -_LINE_EVERY
+    for seconds, _, faces in read:
+        if seconds - printed < _LINE_EVERY:
+            continue
+        printed = seconds
+        parts = [
+            f"{face.number} {face.label}{'?' if face.doubt else ''} {face.probabilities[face.label]:.0%}"
+            for face in faces
+        ]
+        print(f"{seconds:7.1f} s  {'   '.join(parts) or 'no face'}", flush=True)
+
+
+def _window(title: str) -> Any:
+    """A Tk window; None if Tk or a display is missing."""
+    try:
+        import tkinter
+
+        window = tkinter.Tk()
+    except (ImportError, RuntimeError):
+        return None
+    except Exception as error:  # tkinter.TclError, which has no name if the import failed
+        if type(error).__name__ != "TclError":
+            raise
+        return None
+    window.title(f"fer-predict: {title}")
+    return window
+
+
+def _show_in(window: Any, read: Iterator[tuple[float, Image.Image, list[Face]]]) -> None:
+    import tkinter
+
+    from PIL import ImageTk
+
+    label = tkinter.Label(window, borderwidth=0)
+    label.pack()
+    closed = False
+
+    def close(*_: object) -> None:
+        nonlocal closed
+        closed = True
+
+    window.protocol("WM_DELETE_WINDOW", close)
+    for key in ("<Escape>", "q"):
+        window.bind(key, close)
+    try:
+        for _, frame, faces in read:
+            shown = annotate(frame, faces)
+            shown.thumbnail(_LARGEST_WINDOW)
+            photo = ImageTk.PhotoImage(shown)
+            label.configure(image=photo)
+            label.image = photo  # type: ignore[attr-defined]  # Tk itself keeps no reference
+            window.update()
+            if closed:
+                return
+    finally:
+        window.destroy()

@@ -1,0 +1,160 @@
+"""BlazeFace, the network that finds faces, on one square of a picture. NumPy, Pillow and LiteRT; no torch.
+
+Google's two models (Bazarevsky and others, 2019): one for short range, which sees 128x128 pixels, and one for full
+range, which sees 192x192 and finds smaller faces. The build fetches both files (tools/npm_files.json).
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from fer_lightning.errors import FerError
+from fer_lightning.inference.boxes import Box
+from fer_lightning.utils.quiet import quiet_native_code
+
+_MOST_TILT = 60  # degrees; every detection that lay further on its side was a mistake
+
+
+@dataclass(frozen=True)
+class Model:
+    """One of the two models.
+
+    Attributes:
+        file: where the build puts it.
+        size: pixels a side of its input.
+        grids: of its anchors, as (cells a side, anchors in each cell).
+    """
+
+    file: Path
+    size: int
+    grids: tuple[tuple[int, int], ...]
+
+
+_FOLDER = Path(__file__).with_name("face_models")
+SHORT_RANGE = Model(_FOLDER / "face_detection_short_range.tflite", 128, ((16, 2), (8, 6)))
+FULL_RANGE = Model(_FOLDER / "face_detection_full_range.tflite", 192, ((48, 1),))
+
+
+@dataclass(frozen=True)
+class Detection:
+    """One face in a picture; coordinates are pixels from its top left corner.
+
+    Attributes:
+        left, top, right, bottom: the box, which may reach beyond the picture.
+        score: the detector's, 0..1.
+        eyes: (x, y) of the one on the left of an upright picture, and of the other.
+    """
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+    score: float
+    eyes: tuple[tuple[float, float], tuple[float, float]]
+
+    @property
+    def box(self) -> Box:
+        return self.left, self.top, self.right, self.bottom
+
+    def scaled(self, factor: float) -> "Detection":
+        """The same face in a picture ``factor`` times as large."""
+        box = [factor * value for value in self.box]
+        one, other = ((factor * x, factor * y) for x, y in self.eyes)
+        return Detection(box[0], box[1], box[2], box[3], self.score, (one, other))
+
+    @property
+    def tilt(self) -> float:
+        """Degrees by which the line of the eyes falls to the right."""
+        (left_x, left_y), (right_x, right_y) = self.eyes
+        return math.degrees(math.atan2(right_y - left_y, right_x - left_x))
+
+
+class BlazeFace:
+    """One of the two models, loaded.
+
+    Args:
+        model: ``SHORT_RANGE`` or ``FULL_RANGE``.
+        threads: threads that LiteRT computes with; its own choice when not given.
+
+    Raises:
+        FerError: the model's file is missing.
+    """
+
+    def __init__(self, model: Model, threads: int | None = None) -> None:
+        from ai_edge_litert.interpreter import Interpreter
+
+        if not model.file.is_file():
+            raise FerError(
+                f"the face detector {model.file} is missing: install fer_lightning again (pip install), which fetches "
+                "it; --no-detect does without, for pictures that are faces already"
+            )
+        with quiet_native_code():
+            self._interpreter = Interpreter(model_path=str(model.file), num_threads=threads)
+            self._interpreter.allocate_tensors()
+        self.size = model.size
+        self.anchors = _anchors(model.grids)
+        (self._input,) = self._interpreter.get_input_details()
+        outputs = {int(each["shape"][2]): each["index"] for each in self._interpreter.get_output_details()}
+        self._boxes, self._scores = outputs[16], outputs[1]
+
+    def look(
+        self, part: Image.Image, corner: tuple[float, float], side: float, picture: tuple[int, int], least: float
+    ) -> Iterator[Detection]:
+        """The faces in one square of a picture, without those that its edges cut.
+
+        Args:
+            part: the square, RGB, ``size`` pixels a side.
+            corner: left and top of the square in the picture.
+            side: its side in pixels of the picture.
+            picture: width and height of the picture.
+            least: the smallest score of a face.
+        """
+        self._interpreter.set_tensor(self._input["index"], np.asarray(part, np.float32)[None] / 127.5 - 1)
+        self._interpreter.invoke()
+        logits = self._interpreter.get_tensor(self._scores)[0, :, 0]
+        scores = 1 / (1 + np.exp(-np.clip(logits, -60, 60)))
+        rows = np.flatnonzero(scores >= least)
+        # centre, size, and six points: eyes, nose, mouth, ears; all in fractions of the square
+        values = self._interpreter.get_tensor(self._boxes)[0, rows].reshape(-1, 8, 2) / self.size
+        values[:, [0, *range(2, 8)]] += self.anchors[rows, None]
+        (left, top), (width, height) = corner, picture
+        for score, (centre, size, one, other, *_) in zip(scores[rows], values, strict=True):
+            first, last = centre - size / 2, centre + size / 2
+            x0, y0, x1, y1 = left + first[0] * side, top + first[1] * side, left + last[0] * side, top + last[1] * side
+            cut = (
+                (first[0] < 0 and left > 0)
+                or (first[1] < 0 and top > 0)
+                or (last[0] > 1 and left + side < width)
+                or (last[1] > 1 and top + side < height)
+            )
+            eyes = [(float(left + x * side), float(top + y * side)) for x, y in (one, other)]
+            face = Detection(float(x0), float(y0), float(x1), float(y1), float(score), (eyes[0], eyes[1]))
+            if not cut and abs(face.tilt) <= _MOST_TILT and x1 > x0 and y1 > y0:
+                yield face
+
+
+def square(picture: Image.Image, left: float, top: float, side: float, size: int) -> Image.Image:
+    """A square of an RGB picture, resized to ``size`` pixels a side; what lies beyond the picture is black."""
+    box = max(left, 0.0), max(top, 0.0), min(left + side, picture.width), min(top + side, picture.height)
+    canvas = Image.new("RGB", (size, size))
+    if box[2] > box[0] and box[3] > box[1]:
+        # only the part within the picture: the square of a long strip is larger than any memory
+        scale = size / side
+        inner_size = (max(1, round((box[2] - box[0]) * scale)), max(1, round((box[3] - box[1]) * scale)))
+        inner = picture.resize(inner_size, Image.Resampling.BILINEAR, box=box, reducing_gap=2.0)
+        canvas.paste(inner, (round((box[0] - left) * scale), round((box[1] - top) * scale)))
+    return canvas
+
+
+def _anchors(grids: tuple[tuple[int, int], ...]) -> np.ndarray:
+    """float32 [N, 2]: the centres, x and y, that the network's answers count from, in fractions of its input."""
+    found = []
+    for cells, count in grids:
+        centres = (np.arange(cells) + 0.5) / cells
+        y, x = np.meshgrid(centres, centres, indexing="ij")
+        found.append(np.stack([x, y], axis=-1).reshape(-1, 2).repeat(count, axis=0))
+    return np.concatenate(found).astype(np.float32)
