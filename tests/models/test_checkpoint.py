@@ -151,7 +151,7 @@ def test_names_in_a_paths_place(tmp_path):
     assert checkpoint.path_of("pretrained").name == "FER2013.safetensors"
     assert checkpoint.paths_of(["a.ckpt", "pretrained"])[0] == Path("a.ckpt")
     assert checkpoint.paths_of("a.ckpt") == [Path("a.ckpt")]
-    with pytest.raises(FerError, match="init_from=5 is no path"):
+    with pytest.raises(FerError, match="init_from must be the path of a checkpoint, got 5"):
         checkpoint.path_of(5, "init_from")
     with pytest.raises(FerError, match="teacher is empty"):
         checkpoint.paths_of([], "teacher")

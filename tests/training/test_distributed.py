@@ -120,7 +120,7 @@ def test_a_search_in_several_processes(tmp_path, monkeypatch):
     monkeypatch.setenv("RANK", "0")
     words = ("-m", "hparams=lr_dropout", "data=sample", f"hydra.sweep.dir={tmp_path}/out", "hydra.sweeper.n_trials=1")
     process = run_command("fer_lightning.train", *words, cwd=tmp_path)
-    assert "a search cannot be started in several processes" in process.stderr + process.stdout
+    assert "a search cannot run in several processes" in process.stderr + process.stdout
 
 
 def test_processes_from_outside_need_one_run_directory(tmp_path, monkeypatch):

@@ -51,7 +51,7 @@ def test_a_branch_only_decays():
         (schedules.cosine, {"warmup": "much"}, "warmup must be a number from 0 to 1, got 'much'"),
         (schedules.trapezoid, {"decay": -0.1}, "decay must be a number from 0 to 1, got -0.1"),
         (schedules.trapezoid, {"decay": 1.1, "warmup": 0.0}, "decay must be a number from 0 to 1, got 1.1"),
-        (schedules.trapezoid, {"warmup": 0.5, "decay": 0.6}, "more than the whole fit"),
+        (schedules.trapezoid, {"warmup": 0.5, "decay": 0.6}, "must be at most 1"),
     ],
 )
 def test_refuses(make, options, part):
