@@ -159,7 +159,7 @@ def main() -> None:
         if verdict.wrong:
             raise FerError("; ".join(verdict.wrong))
     answered = f"not run here: {', '.join(verdict.not_run)}" if verdict.not_run else "all golden answers agree"
-    print(f"{arguments.dir} is intact: no file has changed since the export; {answered}")
+    print(f"{arguments.dir} has not changed since the export; {answered}")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ def print_phases(entries: Sequence[dict[str, Any]], data: str, final: dict[str, 
     """
     table = make_table(
         f"Scores by phase on the val split of {data}",
-        ("phase", "faces", "epochs", "loss", "accuracy", "leak-free", "macro F1", "images/s"),
+        ("phase", "faces", "epochs", "loss", "accuracy", "leak-free", "macro F1", "img/s"),
         caption="leak-free: on the faces whose exact pixels are not in training",
     )
     for entry in entries:

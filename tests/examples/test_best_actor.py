@@ -14,6 +14,9 @@ def test_every_cell_runs(tmp_path):
     (settings,) = (cell for cell in notebook.cells if cell.source.startswith("DATA = "))
     assert settings.source.count("\n") == SHRUNK.count("\n")  # the same three names
     settings.source = SHRUNK
+    (export,) = (cell for cell in notebook.cells if "fer_lightning.export" in cell.source)
+    # hardly trained, the network is not certain enough for int8 weights to agree with it
+    export.source = export.source.replace('"verify.faces=256"', '"verify.faces=256", "verify.limits=null"')
     NotebookClient(notebook, timeout=300, kernel_name="python3").execute(cwd=tmp_path)
     printed = "".join(
         output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", []) if "text" in output

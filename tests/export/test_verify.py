@@ -32,7 +32,7 @@ def test_whole_bundle(bundle):
     process = run_command("fer_lightning.export.verify", "bundle", "--with-tensorflow", cwd=bundle.parent)
     assert process.returncode == 0, process.stderr
     assert process.stdout.count("intact") == 10
-    assert "bundle is intact: no file has changed since the export; not run here: FER2013.mlpackage" in process.stdout
+    assert "bundle has not changed since the export; not run here: FER2013.mlpackage" in process.stdout
 
 
 def test_a_saved_model_is_a_program_and_not_run_unasked(bundle):
