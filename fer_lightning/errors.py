@@ -16,7 +16,7 @@ _MISPLACED = (PermissionError, FileNotFoundError, FileExistsError, NotADirectory
 
 
 class FerError(Exception):
-    """A mistake that the user can mend; its text is the whole message, shown without a traceback."""
+    """A mistake that the user can fix; its text is the whole message, shown without a traceback."""
 
 
 class Terminated(KeyboardInterrupt):
@@ -30,7 +30,7 @@ def _fail(message: str, code: int = 1) -> None:
 
 @contextlib.contextmanager
 def exit_on_user_error() -> Iterator[None]:
-    """Turn what a user can mend into one sentence on standard error and a non-zero exit.
+    """Turn a mistake that a user can fix into one sentence on standard error and a non-zero exit.
 
     Output that is not in UTF-8 is made to take every character.
 
@@ -77,10 +77,10 @@ def _system_mistake(error: OSError) -> str | None:
 
 
 def _configuration_mistake(error: Exception) -> str | None:
-    """What is wrong with the configuration or the machine, where that is what ``error`` says.
+    """A sentence about the configuration or the machine, if ``error`` is about one of them.
 
-    torch, Hydra and Lightning take seconds to import, and commands without a configuration do without them; what
-    is not imported has not raised.
+    torch, Hydra and Lightning take seconds to import, and commands without a configuration do not import them; a
+    library that is not imported has not raised.
     """
     compiler = sys.modules.get("torch._dynamo.exc")
     if compiler is not None and isinstance(error, compiler.TorchDynamoException):
@@ -88,8 +88,8 @@ def _configuration_mistake(error: Exception) -> str | None:
     if isinstance(error, RuntimeError) and str(error).startswith("DataLoader worker"):
         what = " ".join(str(error).split()).rstrip(".")
         return (
-            f"a process that loads data came to its end: {what}. Where memory is short, "
-            "data.num_workers=0 needs the least; a run that was under way goes on with resume=RUN_DIR"
+            f"a data-loader worker died: {what}. If memory is short, set data.num_workers=0; "
+            "continue an interrupted run with resume=RUN_DIR"
         )
     lightning = sys.modules.get("lightning.fabric.utilities.exceptions")
     if lightning is not None and isinstance(error, lightning.MisconfigurationException):

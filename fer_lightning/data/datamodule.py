@@ -234,9 +234,7 @@ class FaceDataModule(L.LightningDataModule):
         processes, this = self._processes()
         if processes == 1:
             return self.loader(rows)
-        return self._loader(
-            rows[this::processes], batch_sampler=equal_batches(len(rows), processes, this, self.eval_batch_size)
-        )
+        return self.loader(rows[this::processes], equal_batches(len(rows), processes, this, self.eval_batch_size))
 
     def on_after_batch_transfer(self, batch: Batch | Tensor, dataloader_idx: int) -> Batch:
         if isinstance(batch, Tensor):  # row numbers of images that are already on the device

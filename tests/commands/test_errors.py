@@ -61,7 +61,7 @@ def test_a_process_that_loads_data_dies(capsys):
     with pytest.raises(SystemExit), exit_on_user_error():
         list(DataLoader(Deadly(), num_workers=1))
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("error: a process that loads data came to its end: DataLoader worker (pid")
+    assert line.startswith("error: a data-loader worker died: DataLoader worker (pid")
 
 
 def test_our_own_mistakes_keep_their_traceback():
