@@ -151,7 +151,7 @@ def test_python_example(workplace, monkeypatch, capsys):
     (code,) = re.findall(r"^```python\n(.*?)^```$", README, flags=re.DOTALL | re.MULTILINE)
     monkeypatch.chdir(workplace)
     exec(code, {})
-    assert capsys.readouterr().out.startswith("happy (")
+    assert capsys.readouterr().out.startswith("1 happy (")
 
 
 def test_every_link_leads_to_a_file():
