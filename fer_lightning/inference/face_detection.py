@@ -80,10 +80,10 @@ class FaceDetector:
         if turned and found:
             turn = self._turn_of(picture, max(found, key=lambda face: face.right - face.left))
             if turn is not None:
-                found = self._search_turned(picture, turn, self._search_small)
+                found = max(found, self._search_turned(picture, turn, self._search_small), key=_total_score)
         elif turned:
             turns = (self._search_turned(picture, turn, self._search_strictly) for turn in _TURNS)
-            found = max(turns, key=lambda faces: sum(face.score for face in faces))
+            found = max(turns, key=_total_score)
         return sorted(found, key=lambda face: (face.left - face.right, face.left))
 
     def _search_large(self, picture: Image.Image, faces: ConfirmedFaces) -> None:
@@ -166,6 +166,10 @@ class FaceDetector:
                 x, y = round(left), round(top)
                 tile = resized.crop((x, y, x + size, y + size))
                 yield from self._full.look(tile, (x / scale, y / scale), side, picture.size, least)
+
+
+def _total_score(faces: Iterable[Detection]) -> float:
+    return sum(face.score for face in faces)
 
 
 def _best_first(faces: Iterable[Detection]) -> list[Detection]:
