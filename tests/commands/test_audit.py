@@ -55,7 +55,7 @@ def test_the_command_writes_what_the_datamodule_takes(flawed, tmp_path):
     process = run_command("fer_lightning.audit", f"data.dir={tmp_path}", f"hydra.run.dir={tmp_path}/out", cwd=tmp_path)
     assert process.returncode == 0, process.stderr
     assert "1 of 7 PublicTest rows have the same pixels as a row in Training" in process.stdout
-    assert "with FER+'s fer2013new.csv" in process.stdout
+    assert "put FER+'s fer2013new.csv next to the data" in process.stdout
     with (tmp_path / "out" / "findings.csv").open() as file:
         found = list(csv.DictReader(file))
     (leak,) = (each for each in found if each["problem"] == "across_splits" and each["row"] == "22")

@@ -135,7 +135,7 @@ def test_a_bundle_is_verified_without_extras(environment, tmp_path):
         (["fer-audit"], "fer-audit needs networkx: pip install 'fer_lightning[train]'"),
         (["fer-download"], "fer-download needs kaggle: pip install 'fer_lightning[train]'"),
         (["fer-release-weights", "a.ckpt"], "fer-release-weights needs torch: pip install 'fer_lightning[train]'"),
-        (["fer-predict", "a.mp4"], "videos need OpenCV: pip install 'fer_lightning[video]'"),
+        (["fer-predict", "a.mp4"], "videos need PyAV: pip install 'fer_lightning[video]'"),
         (["fer-predict", "a.png", "--model", "a.ckpt"], "a checkpoint needs torch: pip install 'fer_lightning[train]'"),
     ],
 )

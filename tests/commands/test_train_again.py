@@ -61,7 +61,7 @@ def test_a_damaged_mark_counts_as_not_done(finished, tmp_path, train, caplog, co
     mark.write_text(content)
     (tmp_path / "run" / "metrics.json").write_text(content)
     metrics = train(tmp_path / "run", *PHASES)
-    assert f"{mark} is damaged" in caplog.text
+    assert f"ignoring {mark}: the file is damaged" in caplog.text
     assert [phase["epochs"] for phase in metrics["phases"]] == [1, 1, 1]
     weights = [
         torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
@@ -110,4 +110,4 @@ def test_no_home_no_user_and_a_poor_terminal(tmp_path, encoding):
     said = process.stdout.decode(encoding)
     assert process.returncode == 0, process.stderr
     assert "Traceback" not in process.stderr.decode(encoding)
-    assert "images/s" in said  # the last column of the table
+    assert "img/s" in said  # the last column of the table

@@ -104,7 +104,7 @@ def test_initialisation(kind):
     for network, smaller in ((kind(initialisation="torch"), True), (kind(initialisation="keras"), False)):
         last = next(module for module in network if isinstance(module, nn.Linear))
         assert (last.weight.abs().max() <= max(default, last.in_features**-0.5)) == smaller
-    with pytest.raises(ValueError, match="initialisation=he is neither"):
+    with pytest.raises(ValueError, match="initialisation must be keras or torch, got 'he'"):
         kind(initialisation="he")
 
 

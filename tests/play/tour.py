@@ -8,6 +8,7 @@ from tests.play.pictures import two_faces, wall
 
 HOLD = """
 window.hold = (object, name) => {
+  window.release = null; // that of an earlier hold would release nothing
   const real = object[name];
   object[name] = async function (...words) {
     object[name] = real;

@@ -97,4 +97,4 @@ def test_damaged_json_counts_as_missing_and_is_named(tmp_path, caplog, content):
     assert caplog.text == ""
     path.write_text(content)
     assert files.read_json(path) is None
-    assert f"{path} is damaged" in caplog.text
+    assert f"ignoring {path}: the file is damaged" in caplog.text
