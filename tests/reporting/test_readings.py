@@ -63,5 +63,8 @@ def test_tables_of_earlier_versions_may_be_replaced_and_other_files_not(tmp_path
     with Readings(as_json=False, csv_path=path):
         pass
     path.write_text("file;mine")
-    with pytest.raises(FerError, match="was not written by fer-predict; choose another file"), Readings(as_json=False, csv_path=path):
+    with (
+        pytest.raises(FerError, match="was not written by fer-predict; choose another file"),
+        Readings(as_json=False, csv_path=path),
+    ):
         pass
