@@ -131,8 +131,9 @@ class FaceDetector:
             )
             return max((other.score for other in seen if overlap_of_smaller(other.box, middle) >= SAME_FACE), default=0)
 
-        best = max(_TURNS, key=score)
-        return best if score(best) > score(None) + _TURNED_MARGIN else None
+        scores = {turn: score(turn) for turn in _TURNS}
+        best = max(scores, key=scores.__getitem__)
+        return best if scores[best] > score(None) + _TURNED_MARGIN else None
 
     def _whole(self, picture: Image.Image, least: float) -> list[Detection]:
         """The faces that are seen in the whole picture; one that fills it is seen with room around it.
