@@ -192,7 +192,7 @@ class _Run:
                 messages.print(f"chart: {plain(chart)}")
 
     def _read_video(self, source: Source) -> None:
-        name = f"camera {source}" if isinstance(source, int) else str(source)
+        name = video.name_of(source)
         follower = Follower(self._reader)
         times: list[float] = []
         answers: list[dict[int, list[float]]] = []

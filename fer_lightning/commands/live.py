@@ -53,10 +53,7 @@ def _print_lines(read: Iterator[tuple[float, Image.Image, list[Face]]]) -> None:
         if seconds - printed < _LINE_EVERY:
             continue
         printed = seconds
-        parts = [
-            f"{face.number} {face.label}{'?' if face.doubt else ''} {face.probabilities[face.label]:.0%}"
-            for face in faces
-        ]
+        parts = [f"{face.number} {face.caption} {face.probabilities[face.label]:.0%}" for face in faces]
         print(f"{seconds:7.1f} s  {'   '.join(parts) or 'no face'}", flush=True)
 
 

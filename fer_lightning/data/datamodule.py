@@ -128,16 +128,12 @@ class FaceDataModule(L.LightningDataModule):
     @property
     def faces(self) -> Faces:
         """All rows of the source; after ``setup``."""
-        if self._faces is None:
-            raise RuntimeError("call setup() first")
-        return self._faces
+        return _set_up(self._faces)
 
     @property
     def splits(self) -> Splits:
         """The rows of each split, after ``setup``; a split may be empty."""
-        if self._splits is None:
-            raise RuntimeError("call setup() first")
-        return self._splits
+        return _set_up(self._splits)
 
     def read_votes(self) -> np.ndarray | None:
         """The FER+ votes for all rows, uint8 [N, 10]; None if the source has none.
@@ -176,9 +172,7 @@ class FaceDataModule(L.LightningDataModule):
     @property
     def phase(self) -> PhaseData:
         """The rows that the loaders serve; after ``setup`` the train and val splits, without augmentation."""
-        if self._phase is None:
-            raise RuntimeError("call setup() first")
-        return self._phase
+        return _set_up(self._phase)
 
     @phase.setter
     def phase(self, data: PhaseData) -> None:
@@ -247,3 +241,9 @@ class FaceDataModule(L.LightningDataModule):
             size = self.augment.size_at(self.trainer.current_epoch, self.trainer.max_epochs)
             return self.augment(batch, classes=len(self.class_names), size=size)
         return batch
+
+
+def _set_up[Value](value: Value | None) -> Value:
+    if value is None:
+        raise RuntimeError("call setup() first")
+    return value

@@ -47,7 +47,7 @@ class _Tag:
         self._face = face
         self._text = text
         self._font = ImageFont.load_default(text)
-        self._heading = f"{face.number} {face.label}{'?' if face.doubt else ''}"
+        self._heading = f"{face.number} {face.caption}"
         self.width = draw.textlength(self._heading, self._font) + text / 2
         self.height = _ROW * text
 

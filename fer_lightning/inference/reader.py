@@ -68,6 +68,11 @@ class Face:
         """The most probable expression."""
         return max(self.probabilities, key=self.probabilities.__getitem__)
 
+    @property
+    def caption(self) -> str:
+        """The label, with a question mark if there is a doubt."""
+        return f"{self.label}{'?' if self.doubt else ''}"
+
     def as_json(self) -> dict[str, Any]:
         """Plain values, without number and crop."""
         return {

@@ -1,6 +1,5 @@
 """Reads an exported bundle and runs its models with LiteRT; no torch."""
 
-import hashlib
 import json
 import signal
 import subprocess
@@ -12,6 +11,7 @@ import numpy as np
 
 from fer_lightning.constants import IMAGE_SIZE, LABELS, MAX_PIXEL, NUM_CLASSES
 from fer_lightning.errors import FerError
+from fer_lightning.utils.checksums import sha256
 from fer_lightning.utils.quiet import quiet_native_code
 
 MODEL_FILE = "FER2013.tflite"
@@ -106,9 +106,8 @@ def require_intact(folder: Path) -> None:
         require_loadable(path)
         return
     expected = read_manifest(folder)["files"].get(MODEL_FILE, {}).get("sha256")
-    with path.open("rb") as file:
-        if hashlib.file_digest(file, "sha256").hexdigest() != expected:
-            raise FerError(f"{path} is damaged: its SHA-256 is not the one in {MANIFEST_FILE}")
+    if sha256(path) != expected:
+        raise FerError(f"{path} is damaged: its SHA-256 is not the one in {MANIFEST_FILE}")
 
 
 class TFLiteModel:

@@ -32,6 +32,11 @@ def _pyav() -> Any:
     return av
 
 
+def name_of(source: Path | int) -> str:
+    """A video file's path, or ``camera N``."""
+    return f"camera {source}" if isinstance(source, int) else str(source)
+
+
 class VideoSource:
     """The frames of a video file or a camera, in RGB and upright, with their times; a context manager.
 
@@ -49,7 +54,7 @@ class VideoSource:
     def __init__(self, source: Path | int) -> None:
         self._av = _pyav()
         self._live = isinstance(source, int)
-        self._name = f"camera {source}" if isinstance(source, int) else str(source)
+        self._name = name_of(source)
         self._closing = contextlib.ExitStack()
         try:
             if isinstance(source, int):
@@ -64,7 +69,7 @@ class VideoSource:
             self._closing.close()
             if isinstance(error, PermissionError):
                 raise FerError(f"{self._name} cannot be read: {error.strerror}") from None
-            reason = "there is no camera of that number" if self._live else "it is not a video that can be read"
+            reason = "there is no camera with that number" if self._live else "it is not a video that can be read"
             raise FerError(f"{self._name}: {reason}") from None
         self._stream.thread_type = "AUTO"
         rate = self._stream.average_rate or 0

@@ -33,7 +33,7 @@ def probabilities(picture: Image.Image, faces: Sequence[Face], title: str, path:
         for row, face in enumerate(faces):
             crop = figure.add_subplot(grid[row, 1])
             crop.imshow(face.crop, cmap="gray", vmin=0, vmax=255)
-            crop.set_title(f"{face.label}{'?' if face.doubt else ''}")
+            crop.set_title(face.caption)
             crop.axis("off")
             bars = figure.add_subplot(grid[row, 2])
             values = [face.probabilities[label] for label in LABELS]

@@ -82,10 +82,9 @@ class Readings:
         if self._rows is not None:
             start = [name, "" if seconds is None else seconds]
             for face in faces:
-                box = [round(value, 1) for value in face.box]
-                score = "" if face.score is None else round(face.score, 4)
-                answers = [round(face.probabilities[label], 4) for label in LABELS]
-                self._rows.writerow([*start, face.number, *box, score, face.label, face.doubt or "", *answers])
+                entry = face.as_json()
+                values = [*entry["box"], entry["score"], entry["label"], entry["doubt"]]
+                self._rows.writerow([*start, face.number, *values, *entry["probabilities"].values()])
             if not faces:
                 self._rows.writerow(start)
 

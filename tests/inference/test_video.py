@@ -156,7 +156,7 @@ def test_live_without_a_display(clip, bundle, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--live", "97"], "camera 97: there is no camera of that number"),
+        (["--live", "97"], "camera 97: there is no camera with that number"),
         (["--live", "0", "1"], "--live takes one camera or one video"),
         (["--live", "--json"], "--live only shows what it reads; leave out --json, or leave out --live"),
     ],
@@ -167,7 +167,7 @@ def test_wrong_words_with_live(tmp_path, words, message):
 
 
 def test_no_such_camera():
-    with pytest.raises(FerError, match="camera 99999999999: there is no camera of that number"):
+    with pytest.raises(FerError, match="camera 99999999999: there is no camera with that number"):
         VideoSource(99999999999)
-    with pytest.raises(FerError, match="camera 97: there is no camera of that number"):
+    with pytest.raises(FerError, match="camera 97: there is no camera with that number"):
         VideoSource(97)
