@@ -11,8 +11,8 @@ import contextlib
 import gc
 import io
 import json
+import random
 import sys
-import tarfile
 import tempfile
 import types
 import zipfile
@@ -40,7 +40,7 @@ from fer_lightning.inference.tflite_model import (
 )
 from fer_lightning.models import checkpoint
 from fer_lightning.training import run_config
-from tests.helpers import csv_text, random_images
+from tests.helpers import csv_text, random_images, tar_gz
 
 _FOLDER = Path("outputs/fuzz")
 # whose branches guide the search; all of torch and NumPy would take minutes to instrument
@@ -133,19 +133,27 @@ def _zip(text: bytes) -> bytes:
     return stream.getvalue()
 
 
-def _tar(text: bytes) -> bytes:
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w:gz") as archive:
-        info = tarfile.TarInfo("fer2013/fer2013.csv")
-        info.size = len(text)
-        archive.addfile(info, io.BytesIO(text))
-    return stream.getvalue()
-
-
 def _checkpoint() -> bytes:
     stream = io.BytesIO()
     torch.save({"state_dict": {"network.0.weight": torch.zeros(2)}, "hyper_parameters": {"model": {}}}, stream)
     return stream.getvalue()
+
+
+def damaged(content: bytes, draw: random.Random) -> bytes:
+    """``content`` with one to four changes: bytes overwritten, cut out, inserted or repeated."""
+    changed = bytearray(content)
+    for _ in range(draw.randint(1, 4)):
+        place = draw.randint(0, len(changed))
+        kind = draw.choice(("flip", "cut", "insert", "repeat"))
+        if kind == "flip" and place < len(changed):
+            changed[place] = draw.randint(0, 255)
+        elif kind == "cut":
+            del changed[place : place + draw.choice((1, 4, 50, 200, 10_000))]
+        elif kind == "insert":
+            changed[place:place] = bytes(draw.randint(0, 255) for _ in range(draw.randint(1, 20)))
+        elif kind == "repeat":
+            changed[place:place] = changed[place : place + 50]
+    return bytes(changed)
 
 
 def good_inputs() -> dict[str, list[bytes]]:
@@ -155,7 +163,7 @@ def good_inputs() -> dict[str, list[bytes]]:
     return {
         "csv_file": [text],
         "zip_file": [_zip(text)],
-        "tar_file": [_tar(text)],
+        "tar_file": [tar_gz({"fer2013/fer2013.csv": text})],
         "row_numbers": [b"row,reason\n1,flat\n2,no_face\n"],
         "votes": [(",".join(ferplus.COLUMNS) + "\n" + ",".join("1" * 10) + "\n").encode()],
         "picture": _pictures(),

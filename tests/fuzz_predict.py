@@ -12,29 +12,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.fuzz import good_inputs
+from tests.fuzz import damaged, good_inputs
 
 _FOLDER = Path("outputs/fuzz")
 _BATCH = 200
 _SECONDS = 600  # for one batch
 _SUFFIXES = (".jpg", ".png", ".gif", ".bmp", ".webp", ".tif", ".ppm")
-
-
-def damaged(content: bytes, draw: random.Random) -> bytes:
-    """``content`` with one to four changes: bytes overwritten, cut out, inserted or repeated."""
-    changed = bytearray(content)
-    for _ in range(draw.randint(1, 4)):
-        place = draw.randrange(len(changed) + 1)
-        kind = draw.choice(("flip", "cut", "insert", "repeat"))
-        if kind == "flip" and place < len(changed):
-            changed[place] = draw.randrange(256)
-        elif kind == "cut":
-            del changed[place : place + draw.choice((1, 4, 50, 10_000))]
-        elif kind == "insert":
-            changed[place:place] = draw.randbytes(draw.randint(1, 20))
-        else:
-            changed[place:place] = changed[max(place - 50, 0) : place]
-    return bytes(changed)
 
 
 def fill(folder: Path, count: int, draw: random.Random) -> None:

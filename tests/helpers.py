@@ -1,9 +1,11 @@
 """What several tests share: the shrunk run, files in Kaggle's form, commands as a user runs them."""
 
 import importlib.util
+import io
 import subprocess
 import sys
-from collections.abc import Iterable
+import tarfile
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +43,17 @@ def csv_text(faces: Faces, columns: Iterable[str] = ("emotion", "pixels", "Usage
         }
         lines.append(",".join(values[column.strip()] for column in header))
     return "\n".join(lines) + "\n"
+
+
+def tar_gz(files: Mapping[str, bytes]) -> bytes:
+    """A gzipped tar archive of files by name."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return packed.getvalue()
 
 
 def run_command(*words: str, cwd: Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:

@@ -1,6 +1,4 @@
-import io
 import os
-import tarfile
 import threading
 import zipfile
 from pathlib import Path
@@ -12,7 +10,7 @@ from fer_lightning.data import cache, kaggle_csv
 from fer_lightning.data.faces import UNKNOWN, Faces, occurs_in
 from fer_lightning.data.splits import official_splits, random_splits
 from fer_lightning.errors import FerError
-from tests.helpers import csv_text, random_images
+from tests.helpers import csv_text, random_images, tar_gz
 
 ROW = " ".join(["7"] * 2304)
 
@@ -25,13 +23,7 @@ def write(folder: Path, name: str, faces: Faces, columns=("emotion", "pixels", "
 
 def tar_of(text: bytes) -> bytes:
     """fer2013.tar.gz as Kaggle packs it."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-        for name, content in (("fer2013/README", b"hello"), ("fer2013/fer2013.csv", text)):
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            archive.addfile(info, io.BytesIO(content))
-    return buffer.getvalue()
+    return tar_gz({"fer2013/README": b"hello", "fer2013/fer2013.csv": text})
 
 
 def assert_same(got: Faces, expected: Faces, usage: bool = True) -> None:

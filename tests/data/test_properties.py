@@ -15,23 +15,9 @@ def test_good_inputs_damaged(name):
     seeds = fuzz.good_inputs()[name]
 
     @settings(max_examples=25, deadline=None, derandomize=True, database=None)
-    @given(st.data())
-    def damaged(data):
-        content = bytearray(data.draw(st.sampled_from(seeds)))
-        for _ in range(data.draw(st.integers(1, 4))):
-            place = data.draw(st.integers(0, len(content) - 1))
-            kind = data.draw(st.sampled_from(("flip", "cut", "insert", "repeat")))
-            if kind == "flip":
-                content[place] = data.draw(st.integers(0, 255))
-            elif kind == "cut":
-                del content[place : place + data.draw(st.integers(1, 200))]
-            elif kind == "insert":
-                content[place:place] = data.draw(st.binary(max_size=20))
-            else:
-                content[place:place] = content[place : place + 50]
-            if not content:
-                break
-        fuzz.TARGETS[name](bytes(content))
+    @given(st.sampled_from(seeds), st.randoms(use_true_random=False))
+    def damaged(content, draw):
+        fuzz.TARGETS[name](fuzz.damaged(content, draw))
 
     damaged()
 

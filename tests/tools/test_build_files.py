@@ -2,14 +2,14 @@
 
 import hashlib
 import importlib
-import io
 import shutil
 import subprocess
 import sys
-import tarfile
 from pathlib import Path
 
 import pytest
+
+from tests.helpers import tar_gz
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = b"a detector"
@@ -35,12 +35,7 @@ def sha256(data):
 
 
 def archive(model=MODEL):
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as opened:
-        member = tarfile.TarInfo("package/detector.tflite")
-        member.size = len(model)
-        opened.addfile(member, io.BytesIO(model))
-    return packed.getvalue()
+    return tar_gz({"package/detector.tflite": model})
 
 
 @pytest.fixture
