@@ -1,4 +1,4 @@
-// Crops a face as FER2013's are framed: a port of crop_face in fer_lightning/inference/face_detection.py.
+// Crops a face as FER2013's are framed: a port of fer_lightning/inference/face_crop.py.
 
 import {tilt} from './detection.js';
 import {blank, roundHalfEven, toGrey} from './picture.js';
