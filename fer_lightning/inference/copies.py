@@ -81,7 +81,7 @@ class Crops:
         root = folder.resolve()
         for source in names:
             if isinstance(source, Path) and source.parent.resolve().is_relative_to(root):
-                raise FerError(f"{source} is in {folder}, where crops are to be written; name another folder for them")
+                raise FerError(f"{source} is in {folder}, where the crops go; choose another folder for them")
         self.folder = folder
         self.written = 0
         self._names = names
@@ -102,7 +102,7 @@ class Crops:
         self._taken.add(path)
         target = self.folder / path
         if target.exists() and not _is_crop(target):
-            raise FerError(f"{target} exists and is not a crop of a face; name another folder")
+            raise FerError(f"{target} exists and is not a crop of a face; choose another folder")
         with replacing(target) as temporary:
             crop.save(temporary, "PNG")
         self.written += 1

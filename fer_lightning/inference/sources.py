@@ -94,7 +94,7 @@ def _in_folder(folder: Path, sources: Sources, leave_out: Path | None) -> dict[S
     if skipped:
         sources.skipped[folder] = skipped
     if not found:
-        raise FerError(f"{folder} holds no pictures ({', '.join(images.SUFFIXES)})")
+        raise FerError(f"{folder} contains no pictures ({', '.join(images.SUFFIXES)})")
     return found
 
 

@@ -128,16 +128,16 @@ class TFLiteModel:
         try:
             from ai_edge_litert.interpreter import Interpreter
         except ModuleNotFoundError:
-            raise FerError("running a model needs ai-edge-litert: pip install 'fer_lightning[predict]'") from None
+            raise FerError("running a model needs ai-edge-litert: pip install fer_lightning") from None
         if not path.is_file():
-            raise FerError(f"there is no model {path}")
+            raise FerError(f"no such file: {path}")
         self._path = path
         try:
             with quiet_native_code():
                 self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
                 self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
-            raise FerError(f"{path} is no TFLite model that LiteRT loads: {error}") from error
+            raise FerError(f"{path} is not a TFLite model that LiteRT can load: {error}") from error
         inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         shapes = [tuple(int(side) for side in tensor["shape"]) for tensor in (*inputs, *outputs)]
         if shapes not in ([INPUT_SHAPE, OUTPUT_SHAPE], [RGB_INPUT_SHAPE, OUTPUT_SHAPE]):
@@ -188,13 +188,13 @@ def read_json(path: Path) -> dict[str, Any]:
         FerError: it is missing, or no JSON object.
     """
     if not path.is_file():
-        raise FerError(f"{path.parent} is no bundle of this version: it has no {path.name}")
+        raise FerError(f"{path.parent} is not a bundle of this version: it has no {path.name}")
     try:
         value = json.loads(path.read_text())
     except (ValueError, RecursionError) as error:  # wrong JSON and wrong UTF-8 are both ValueErrors
         raise FerError(f"{path} is damaged: {error}") from error
     if not isinstance(value, dict):
-        raise FerError(f"{path} is damaged: it is no JSON object")
+        raise FerError(f"{path} is damaged: it is not a JSON object")
     return value
 
 

@@ -159,7 +159,7 @@ def test_a_folder_without_pictures(predict, folder):
     (folder / "empty").mkdir()
     process = predict("empty")
     assert process.returncode == 1
-    assert process.stderr.startswith("error: empty holds no pictures")
+    assert process.stderr.startswith("error: empty contains no pictures")
 
 
 @pytest.mark.parametrize("words", [["--model", "nothing"], ["--model", "rocket.jpg"]])

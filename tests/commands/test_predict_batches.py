@@ -190,10 +190,10 @@ def test_crops_keep_names_and_sub_folders(folder):
 
 def test_crops_never_replace_photos(folder):
     before = (folder / "face.png").read_bytes()
-    assert_one_sentence(predict(folder, "face.png", "--crops", "."), "face.png is in .", "name another folder")
+    assert_one_sentence(predict(folder, "face.png", "--crops", "."), "face.png is in .", "choose another folder")
     (folder / "other").mkdir()
     (folder / "other" / "face.png").write_bytes(before)
     process = predict(folder, "face.png", "--crops", "other")
     assert process.returncode == 1
-    assert "error: other/face.png exists and is not a crop of a face; name another folder" in process.stderr
+    assert "error: other/face.png exists and is not a crop of a face; choose another folder" in process.stderr
     assert (folder / "other" / "face.png").read_bytes() == before

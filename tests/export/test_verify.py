@@ -107,7 +107,7 @@ def test_names_outside_the_bundle(copy, name):
     ("file", "text", "complaint"),
     [
         ("model.json", "{", r"model\.json is damaged"),
-        ("model.json", "[]", r"model\.json is damaged: it is no JSON object"),
+        ("model.json", "[]", r"model\.json is damaged: it is not a JSON object"),
         ("model.json", '{"files": {"a": {"sha256": "0", "parts": 5}}, "documents": {}}', r"model\.json is damaged"),
         ("model.json", '{"files": {"x": 1}, "documents": {}}', "its files are not described"),
         ("model.json", '{"files": {"x": {}}, "documents": {}}', "its files are not described"),
@@ -123,7 +123,7 @@ def test_damaged_descriptions(copy, file, text, complaint):
 
 def test_no_bundle(tmp_path):
     process = run_command("fer_lightning.export.verify", ".", cwd=tmp_path)
-    assert_one_sentence(process, "is no bundle", "model.json")
+    assert_one_sentence(process, "is not a bundle", "model.json")
 
 
 def test_needs_neither_torch_nor_a_configuration(copy):

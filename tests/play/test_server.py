@@ -107,7 +107,7 @@ def test_only_this_machine_is_served(server):
 
 
 def test_a_busy_port(server, pages):
-    with pytest.raises(FerError, match=rf"port {server.server_port} is in use; name another one with --port"):
+    with pytest.raises(FerError, match=rf"port {server.server_port} is in use; choose another one with --port"):
         PlayServer(pages, server.server_port)
 
 
@@ -165,5 +165,5 @@ class TestStaticFiles:
 
     def test_a_file_in_the_way(self, pages, tmp_path):
         (tmp_path / "game").write_text("mine")
-        with pytest.raises(FerError, match="is a file; name a folder"):
+        with pytest.raises(FerError, match="is a file; choose a folder"):
             site.write(pages, tmp_path / "game")
