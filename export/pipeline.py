@@ -3,6 +3,7 @@
 import json
 import logging
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,8 @@ def export(cfg: DictConfig, overrides: list[str]) -> list[report.Row]:
             f"int8 ranges and channel equalization come from {len(calibration.pixels):,} faces: {calibration.source}.",
             f"Times are medians of {measure.TURNS} turns of {RUNS_A_TURN} runs, one face, one thread: {machine}.",
         ]
-        answers = golden.golden(lambda images: torch_probabilities(model, images), runners)
+        averaging = {each.file for each in wanted.values() if each.averages_flip}
+        answers = golden.golden(partial(torch_probabilities, model), runners, averaging)
         files.write_text(folder / LABELS_FILE, LABELS_TEXT)
         files.write_text(
             folder / GOLDEN_FILE, json.dumps(answers)

@@ -49,10 +49,11 @@ def manifest(
             "runtime": each.runtime,
             "use": each.use,
             "feed": each.feed,
+            "averages_flip": each.averages_flip,
             **fingerprint(folder / each.file),
             **describe.describe(folder / each.file, each.runtime),
             "quantization": each.quantization,
-            "multiply_adds": multiply_adds["rgb" if name == "mediapipe" else "grey"],
+            "multiply_adds": multiply_adds["rgb" if name == "mediapipe" else "grey"] * (1 + each.averages_flip),
             "compared_with_torch": asdict(row.agreement) if row.agreement else None,
             "milliseconds": row.milliseconds,
         }

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from rich.progress import track
@@ -13,6 +14,7 @@ from ..bundle.report import Row
 from ..convert.formats import Format
 from ..convert.keras import to_notebook_tflite
 from .faces import Chosen
+from .golden import flip_averaged
 from .latency import milliseconds
 from .parity import Agreement, torch_probabilities
 from .runtimes import LITERT, Runner, SavedModel, is_installed, load
@@ -47,7 +49,8 @@ def measure(
         formats: the formats of the bundle in ``folder``.
         folder: the bundle.
         runners: see ``load_all``.
-        network: the trained network in eval mode, with which every file is compared.
+        network: the trained network in eval mode, with which every file is compared; a file that averages a face and
+            its mirror image, with the network's average.
         faces: the faces to compare on.
         with_notebook: also convert the network with Keras and TFLiteConverter.
     """
@@ -58,9 +61,14 @@ def measure(
             to_notebook_tflite(network, path)
             sizes[NOTEBOOK] = size(path)
             runners = {**runners, NOTEBOOK: load(LITERT, path, threads=1)}
-        expected = torch_probabilities(nn.Sequential(network, nn.Softmax(dim=1)), faces.pixels)
+        model = nn.Sequential(network, nn.Softmax(dim=1)).eval()
+        expected = torch_probabilities(model, faces.pixels)
+        averaging = {each.file for each in formats.values() if each.averages_flip}
+        averaged = flip_averaged(partial(torch_probabilities, model), faces.pixels) if averaging else expected
         agreements = {
-            file: Agreement.between(expected, runner.probabilities(faces.pixels), faces.labels)
+            file: Agreement.between(
+                averaged if file in averaging else expected, runner.probabilities(faces.pixels), faces.labels
+            )
             for file, runner in track(runners.items(), "comparing with torch", transient=True)
         }
         # TensorFlow cannot be limited to one thread in a process that others share

@@ -12,8 +12,8 @@ from ..graph.prepare import example
 INPUT, OUTPUT = "image", "probabilities"
 
 
-def to_onnx(model: nn.Sequential, path: Path, *, any_batch: bool = False) -> None:
-    """Write ``model`` (see ``deployable``) as one file and check it.
+def to_onnx(model: nn.Module, path: Path, *, any_batch: bool = False) -> None:
+    """Write ``model`` (see ``graph.prepare``) as one file and check it.
 
     Args:
         model: the network as exported.

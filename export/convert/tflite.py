@@ -14,7 +14,7 @@ from ..captured_output import converting
 from .onnx import to_onnx
 
 
-def to_tflite(model: nn.Sequential, path: Path) -> None:
+def to_tflite(model: nn.Module, path: Path) -> None:
     """Convert to float32 TFLite, channels last: [1, 48, 48, C] -> [1, 7].
 
     Raises:
@@ -27,7 +27,7 @@ def to_tflite(model: nn.Sequential, path: Path) -> None:
     _fuse_relu(path)
 
 
-def _convert(model: nn.Sequential, folder: Path) -> None:
+def _convert(model: nn.Module, folder: Path) -> None:
     onnx_path = folder / "model.onnx"
     to_onnx(model, onnx_path)
     with converting("onnx2tf"):

@@ -39,8 +39,25 @@ def taking_rgb(model: nn.Sequential) -> nn.Sequential:
     return model.eval()
 
 
-def example(model: nn.Sequential, batch: int = 1) -> Tensor:
+class FlipAverage(nn.Module):
+    """The average of a model's probabilities for a face and its mirror image: [1, C, 48, 48] -> [1, 7].
+
+    Both go through the model as one batch, so that the weights occur in the file once.
+
+    Args:
+        model: a model as exported (see ``deployable``).
+    """
+
+    def __init__(self, model: nn.Sequential) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.model(torch.cat([images, images.flip(-1)])).mean(dim=0, keepdim=True)
+
+
+def example(model: nn.Module, batch: int = 1) -> Tensor:
     """Return a black input with the model's shape and dtype."""
-    takes_pixels = isinstance(model[0], Scale)
-    channels = next(layer.in_channels for layer in model if isinstance(layer, nn.Conv2d))
+    takes_pixels = any(isinstance(layer, Scale) for layer in model.modules())
+    channels = next(layer.in_channels for layer in model.modules() if isinstance(layer, nn.Conv2d))
     return torch.zeros(batch, channels, IMAGE_SIZE, IMAGE_SIZE, dtype=torch.uint8 if takes_pixels else torch.float32)

@@ -9,6 +9,7 @@ from fer_lightning.config_rules.rules import BOOLEAN, NULL, Group, Rule, integer
 
 EXPORT_FORMATS = (
     "dynamic_range",
+    "flip_average",
     "float32",
     "float16",
     "int8",

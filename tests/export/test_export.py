@@ -14,7 +14,7 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 from fer_lightning.export.bundle import atomic_dir
 from fer_lightning.export.check.parity import LIMITS, Agreement, as_inputs, torch_probabilities
-from fer_lightning.export.check.runtimes import load
+from fer_lightning.export.check.runtimes import LITERT, load
 from fer_lightning.export.convert import formats, quantize
 from fer_lightning.export.convert.keras import keras_network
 from fer_lightning.export.convert.onnx import to_onnx
@@ -289,6 +289,14 @@ class TestFullBundle:
         assert compared.pop("coreml") is None
         assert all(0.97 <= each["agreement"] <= 1 for each in compared.values())
         assert all(compared[name]["max_difference"] < 1e-4 for name in ("float32", "onnx", "saved_model"))
+
+    def test_flip_average_reads_a_face_as_its_mirror_image(self, bundle, faces):
+        plain = load(LITERT, bundle / "FER2013.tflite").probabilities
+        averaged = load(LITERT, bundle / "variants" / "FER2013_flip.tflite").probabilities
+        pixels, mirrored = faces.pixels, faces.pixels[..., ::-1]
+        assert np.abs(plain(pixels) - plain(mirrored)).max() > 0.01
+        assert np.abs(averaged(pixels) - averaged(mirrored)).max() < 1e-5
+        assert np.abs(averaged(pixels) - (plain(pixels) + plain(mirrored)) / 2).max() < 1e-5
 
     def test_says_where_the_weights_come_from_and_not_where_they_lay(self, bundle):
         text = (bundle / "model.json").read_text()

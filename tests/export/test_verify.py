@@ -31,7 +31,7 @@ def break_one_weight(path):
 def test_whole_bundle(bundle):
     process = run_command("fer_lightning.export.verify", "bundle", "--with-tensorflow", cwd=bundle.parent)
     assert process.returncode == 0, process.stderr
-    assert process.stdout.count("intact") == 10
+    assert process.stdout.count("intact") == 11
     assert "bundle has not changed since the export; not run here: FER2013.mlpackage" in process.stdout
 
 
@@ -69,6 +69,16 @@ def test_a_swapped_file_is_found_by_its_answers(copy):
     rewrite(copy / "model.json", lambda manifest: manifest["files"][name].update(fingerprint(copy / name)))
     (sentence,) = verify(copy).wrong
     assert sentence.startswith(f"{name}: wrong golden answers: 0.")
+
+
+def test_averages_without_golden_answers(copy):
+    rewrite(copy / "golden.json", lambda golden: [face.pop("flip_averaged") for face in golden["faces"]])
+    rewrite(
+        copy / "model.json",
+        lambda manifest: manifest["documents"]["golden.json"].update(fingerprint(copy / "golden.json")),
+    )
+    (sentence,) = verify(copy).wrong
+    assert sentence.startswith("variants/FER2013_flip.tflite: wrong golden answers: golden.json has none")
 
 
 def test_missing_foreign_and_wrong_files(copy):
