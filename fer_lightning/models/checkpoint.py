@@ -21,7 +21,7 @@ from fer_lightning.models.ensemble import AverageOverNetworks
 from fer_lightning.utils import files
 from fer_lightning.utils.former_names import current_target, current_values
 
-_NETWORK_PREFIX = "network."  # ExpressionClassifier's attribute
+NETWORK_PREFIX = "network."  # ExpressionClassifier's attribute
 
 PRETRAINED = "pretrained"
 SHIPPED = Path(__file__).parents[1] / "pretrained"
@@ -91,7 +91,7 @@ def _read_torch(path: Path) -> Any:
 def _read_safetensors(path: Path) -> dict[str, Any]:
     with safe_open(path, framework="pt") as file:
         settings = json.loads((file.metadata() or {}).get(SETTINGS_KEY, "null"))
-        weights = {_NETWORK_PREFIX + name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, no mapping
+        weights = {NETWORK_PREFIX + name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, no mapping
     return {
         "hyper_parameters": settings,
         "state_dict": {name: value.float() if value.is_floating_point() else value for name, value in weights.items()},
@@ -138,7 +138,7 @@ def load_network(path: Path, *, raw: bool = False) -> tuple[nn.Module, dict[str,
 
 def write(network: nn.Module, settings: dict[str, Any], path: Path) -> None:
     """Write a network and its ``settings`` (plain values, with ``model``) to a checkpoint, atomically."""
-    weights = {_NETWORK_PREFIX + name: value for name, value in network.state_dict().items()}
+    weights = {NETWORK_PREFIX + name: value for name, value in network.state_dict().items()}
     # pass a file object: torch would write a file name into the archive
     with files.replacing(path) as temporary, temporary.open("wb") as file:
         torch.save({"state_dict": weights, "hyper_parameters": settings}, file)
@@ -188,9 +188,9 @@ def load_weights(network: nn.Module, content: dict[str, Any], path: Path) -> Non
         FerError: the weights do not fit the network.
     """
     weights = {
-        name.removeprefix(_NETWORK_PREFIX): value
+        name.removeprefix(NETWORK_PREFIX): value
         for name, value in content["state_dict"].items()
-        if name.startswith(_NETWORK_PREFIX)
+        if name.startswith(NETWORK_PREFIX)
     }
     try:
         network.load_state_dict(weights)

@@ -14,7 +14,7 @@ from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.errors import FerError
 from fer_lightning.models import checkpoint
 from fer_lightning.reporting import face_sheets, plots, tables
-from fer_lightning.training import precision
+from fer_lightning.training import initial_weights, precision
 from fer_lightning.training.classifier import ExpressionClassifier
 from fer_lightning.training.conclusion import log_conclusion
 from fer_lightning.training.distillation import Distillation
@@ -52,7 +52,7 @@ def train(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
     # report mistakes in the config before the data are read
     phases = parse_phases(cfg.phases)
     try_out(cfg)
-    start, sam = _start(cfg), _sam(cfg)
+    start, sam = initial_weights.read(cfg), _sam(cfg)
     precision.settle(cfg.trainer)
     L.seed_everything(cfg.seed, verbose=False)
     datamodule: FaceDataModule = instantiate(cfg.data, augment=instantiate(cfg.augment), votes=cfg.vote_weight > 0)
@@ -61,7 +61,7 @@ def train(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
         log.info("networks with %d classes cannot be exported", len(datamodule.class_names))
     network = instantiate(cfg.model, num_classes=len(datamodule.class_names))
     if start is not None:
-        checkpoint.load_weights(network, *start)
+        initial_weights.load(network, *start)
     module = ExpressionClassifier(
         network,
         optimizer=instantiate(cfg.optimizer),
@@ -102,15 +102,6 @@ def phase_entry(result: PhaseResult) -> dict[str, Any]:
         "images_per_second": round(sum(rates) / len(rates), 1) if rates else None,
         "history": result.history,
     }
-
-
-def _start(cfg: DictConfig) -> tuple[dict[str, Any], Path] | None:
-    """The content and path of the checkpoint that training starts from; None without ``init_from=``."""
-    if cfg.init_from is None:
-        return None
-    path = checkpoint.path_of(cfg.init_from, "init_from")
-    content = checkpoint.read(path)
-    return (checkpoint.with_raw_weights(content, path) if cfg.init_weights == "raw" else content), path
 
 
 def _sam(cfg: DictConfig) -> SharpnessAware | None:

@@ -160,6 +160,15 @@ def test_the_votes_of_ferplus_as_labels_and_beside_them(compose, tmp_path, faces
         metrics = run_training(compose("train", *small, *words), run_dir)
         assert len(metrics["per_class"]) == classes
         assert load_network(run_dir / "checkpoints" / "best.ckpt")[0][-1].out_features == classes
+    start = tmp_path / "best" / "checkpoints" / "best.ckpt"
+    words = ("+experiment=ferplus", f"data.dir={tmp_path}", "phases.fit.epochs=1", f"init_from={start}")
+    still = ("optimizer.lr=1e-12", "model.bn_momentum=0", "callbacks.weight_averaging=null")
+    run_training(compose("train", *small, *words, *still), tmp_path / "from best")
+    before, after = (
+        list(load_network(path)[0].parameters()) for path in (start, tmp_path / "from best/checkpoints/best.ckpt")
+    )
+    assert [len(each[-1]) for each in (before, after)] == [7, 8]
+    torch.testing.assert_close(after[:-2], before[:-2])
 
 
 def test_a_broken_off_long_run_ends_as_an_unbroken_one(train, tmp_path, monkeypatch):
