@@ -3,7 +3,6 @@
 import importlib.util
 import io
 import subprocess
-import sys
 import tarfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from fer_lightning.data.faces import USAGES, Faces
+from tests.fork_server import ForkedCommand
 
 # pictures that scikit-image ships; importing it would take a second
 SKIMAGE = Path(str(importlib.util.find_spec("skimage").origin)).parent / "data"  # type: ignore[union-attr]
@@ -56,9 +56,13 @@ def tar_gz(files: Mapping[str, bytes]) -> bytes:
     return packed.getvalue()
 
 
-def run_command(*words: str, cwd: Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """python -m WORDS, as a user runs it."""
-    return subprocess.run([sys.executable, "-m", *words], cwd=cwd, env=env, capture_output=True, text=True, timeout=300)
+def run_command(*words: str, cwd: Path, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """``python -m WORDS``, as a user runs it."""
+    command = ForkedCommand(*words, cwd=cwd, env=env)
+    try:
+        return command.wait()
+    finally:
+        command.kill()
 
 
 def assert_one_sentence(process: subprocess.CompletedProcess[str], *parts: str) -> None:

@@ -9,7 +9,6 @@ import argparse
 import random
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -17,6 +16,7 @@ from pathlib import Path
 import torch
 
 from fer_lightning.models.checkpoint import read
+from tests.fork_server import ForkedCommand
 from tests.helpers import SHRUNK
 
 # every phase, early stopping and the moving average, some epochs each
@@ -33,10 +33,10 @@ TRAINING = (
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 
 
-def command(run_dir: Path) -> list[str]:
-    """What goes on with ``run_dir``, or begins it."""
+def start(run_dir: Path) -> ForkedCommand:
+    """Begin the run, or resume it."""
     words = [f"resume={run_dir}"] if (run_dir / "run.yaml").is_file() else [*TRAINING, f"hydra.run.dir={run_dir}"]
-    return [sys.executable, "-m", "fer_lightning.train", *words]
+    return ForkedCommand("fer_lightning.train", *words, cwd=run_dir.parent)
 
 
 def finish(run_dir: Path) -> float:
@@ -46,21 +46,19 @@ def finish(run_dir: Path) -> float:
         AssertionError: the command failed.
     """
     started = time.monotonic()
-    process = subprocess.run(command(run_dir), cwd=run_dir.parent, capture_output=True, text=True, timeout=600)
+    process = start(run_dir).wait(timeout=600)
     assert process.returncode == 0, process.stderr
     return time.monotonic() - started
 
 
 def end(run_dir: Path, seconds: float, by: signal.Signals) -> None:
     """Run for ``seconds``, then send the signal."""
-    process = subprocess.Popen(
-        command(run_dir), cwd=run_dir.parent, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    command = start(run_dir)
     try:
-        process.wait(timeout=seconds)
+        command.wait(timeout=seconds)
     except subprocess.TimeoutExpired:
-        process.send_signal(by)
-        process.wait(timeout=60)
+        command.send_signal(by)
+        command.wait(timeout=60)
 
 
 def weights(run_dir: Path) -> dict[str, torch.Tensor]:

@@ -185,7 +185,8 @@ def _conclude(
     plots.history(epochs, f"Training on {faces.name}", figures / "history.png")
     plots.confusion(scores, evaluator.title, figures / "confusion.png")
     loggers = (make_logger(logger, run_dir) for logger in cfg.logger.values() if logger is not None)
-    log_conclusion(loggers, scores, figures.glob("*.png"))
+    # a killed process may have left an unfinished picture, whose name starts with a dot
+    log_conclusion(loggers, scores, figures.glob("[!.]*.png"))
     tables.print_phases(metrics["phases"], datamodule.faces.name, final=scores)
     log.info("the run is in %s%s", run_dir, "" if final is None else f", the weights are in {final}")
     return metrics

@@ -2,8 +2,6 @@ import csv
 import math
 import shlex
 import signal
-import subprocess
-import sys
 import time
 
 import optuna
@@ -13,6 +11,7 @@ from PIL import Image
 from fer_lightning.commands import sweep
 from fer_lightning.errors import FerError
 from fer_lightning.utils import files
+from tests.fork_server import ForkedCommand
 from tests.helpers import SHRUNK, run_command
 
 pytestmark = pytest.mark.slow
@@ -74,20 +73,18 @@ def test_a_search_goes_on_and_takes_a_failed_run(tmp_path):
 
 def test_an_interrupted_sweep_shows_what_is_done(tmp_path):
     words = ("-m", *SHRUNK, "phases.baseline.epochs=1,500", "phases.baseline.patience=500", "hydra.sweep.dir=out")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "fer_lightning.train", *words], cwd=tmp_path, stdout=subprocess.PIPE, text=True
-    )
+    command = ForkedCommand("fer_lightning.train", *words, cwd=tmp_path)
     try:
         while not list((tmp_path / "out").glob("1/phases/*/checkpoints/last.ckpt")):
-            assert process.poll() is None
+            assert command.poll() is None
             time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
-        said, _ = process.communicate(timeout=180)
+        command.send_signal(signal.SIGINT)
+        process = command.wait(timeout=180)
     finally:
-        process.kill()
+        command.kill()
     assert process.returncode == 130
-    assert "2 runs, by accuracy" in said
-    assert "train the best run again: " in said
+    assert "2 runs, by accuracy" in process.stdout
+    assert "train the best run again: " in process.stdout
 
 
 def made(folder, number, words, accuracy=None):

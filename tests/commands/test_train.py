@@ -1,8 +1,6 @@
 import csv
 import json
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from fer_lightning.models.checkpoint import load_network, read
 from fer_lightning.training.callbacks.history import History
 from fer_lightning.training.ensemble_runner import train_ensemble
 from fer_lightning.training.runner import train as run_training
+from tests.fork_server import ForkedCommand
 from tests.helpers import SHRUNK, assert_one_sentence, csv_text, run_command
 
 pytestmark = pytest.mark.slow
@@ -256,6 +255,12 @@ def test_an_ensemble_is_its_members_average(train, compose, tmp_path, capsys):
     assert weights[0].stat().st_mtime_ns == before  # what is done is not done again
 
 
+def test_an_unfinished_picture_of_a_killed_process_is_left_alone(train, tmp_path):
+    (tmp_path / "run" / "figures").mkdir(parents=True)
+    (tmp_path / "run" / "figures" / ".0123456789abcdef.png").write_bytes(b"half a")
+    train(tmp_path / "run", "phases.baseline.epochs=1", "data.train=21")
+
+
 def test_starts_from_given_weights(train, tmp_path):
     few = ("phases.baseline.epochs=1", "data.train=21")
     train(tmp_path / "a", *few)
@@ -400,25 +405,19 @@ class TestInterrupted:
         words += ["phases.balance.epochs=1", "phases.hard_examples.patience=9", f"hydra.run.dir={folder}"]
         # slow enough to be caught in the middle
         words += ["data.batch_size=4", "model.channels=[32,32,32,32]"]
-        process = subprocess.Popen(
-            [sys.executable, "-m", "fer_lightning.train", *words],
-            cwd=tmp_path,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        command = ForkedCommand("fer_lightning.train", *words, cwd=tmp_path)
         last = folder / "phases" / "2-hard_examples" / "checkpoints" / "last.ckpt"
         deadline = time.monotonic() + 120
         while not last.exists():
-            assert process.poll() is None, process.communicate()
+            assert command.poll() is None, command.wait()
             assert time.monotonic() < deadline
             time.sleep(0.02)
         time.sleep(0.1)
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
-        assert process.returncode == 130, errors
-        assert "Traceback" not in errors
-        assert f"resume={folder}" in errors
+        command.send_signal(signal.SIGINT)
+        process = command.wait(timeout=60)
+        assert process.returncode == 130, process.stderr
+        assert "Traceback" not in process.stderr
+        assert f"resume={folder}" in process.stderr
         return folder, words
 
     def test_resume_ends_with_the_weights_of_an_unbroken_run(self, start, tmp_path):

@@ -17,6 +17,7 @@ from fer_lightning import errors
 from fer_lightning.training import checkpoint_io
 from fer_lightning.utils import files
 from tests import soak
+from tests.fork_server import ForkedCommand
 from tests.helpers import SHRUNK, assert_one_sentence, run_command
 
 pytestmark = pytest.mark.slow
@@ -31,20 +32,14 @@ def stopped(tmp_path_factory):
     """A run that was interrupted by SIGTERM after two epochs of many, and its output."""
     run_dir = tmp_path_factory.mktemp("stopped") / "run"
     words = (*SHRUNK, "phases.baseline.epochs=500", "phases.baseline.patience=500", f"hydra.run.dir={run_dir}")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "fer_lightning.train", *words],
-        cwd=run_dir.parent,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    command = ForkedCommand("fer_lightning.train", *words, cwd=run_dir.parent)
     folder = run_dir / "phases" / "1-baseline" / "checkpoints"
     while not (folder / "before_last.ckpt").is_file():
-        assert process.poll() is None
+        assert command.poll() is None
         time.sleep(0.05)
-    process.send_signal(signal.SIGTERM)
-    _, said = process.communicate(timeout=60)
-    return run_dir, process.returncode, said
+    command.send_signal(signal.SIGTERM)
+    process = command.wait(timeout=60)
+    return run_dir, process.returncode, process.stderr
 
 
 def test_sigterm_says_how_to_go_on(stopped):
@@ -142,21 +137,18 @@ def test_slurm_takes_a_job_back_and_runs_it_again(tmp_path):
         **{f"SLURM_{name}": "0" for name in ("PROCID", "LOCALID", "NODEID")},
         **{"SLURM_NTASKS": "1", "SLURM_JOB_ID": "77", "SLURM_JOB_NAME": "fer", "SLURM_NTASKS_PER_NODE": "1"},
     }
-    command = [sys.executable, "-m", "fer_lightning.train", *soak.TRAINING, f"hydra.run.dir={tmp_path}/run"]
-    process = subprocess.Popen(command, cwd=tmp_path, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    words = ("fer_lightning.train", *soak.TRAINING, f"hydra.run.dir={tmp_path}/run")
+    command = ForkedCommand(*words, cwd=tmp_path, env=env)
     while not (tmp_path / "run" / "phases" / "1-baseline" / "checkpoints" / "last.ckpt").is_file():
-        assert process.poll() is None
+        assert command.poll() is None
         time.sleep(0.05)
-    process.send_signal(signal.SIGUSR1)
+    command.send_signal(signal.SIGUSR1)
     while not (tmp_path / "called").is_file():
-        assert process.poll() is None
+        assert command.poll() is None
         time.sleep(0.05)
-    process.kill()
-    process.wait()
+    command.kill()
     assert (tmp_path / "called").read_text() == "requeue 77\n"
-    again = subprocess.run(
-        command, cwd=tmp_path, env={**env, "SLURM_RESTART_COUNT": "1"}, capture_output=True, text=True, timeout=300
-    )
+    again = run_command(*words, cwd=tmp_path, env={**env, "SLURM_RESTART_COUNT": "1"})
     assert again.returncode == 0, again.stderr
     assert f"SLURM restarted this job: resuming {tmp_path}/run" in again.stdout
     soak.finish(tmp_path / "unbroken")
