@@ -1,4 +1,4 @@
-"""The real configs, composed and shrunk; generated files in Kaggle's forms; the real data where they are."""
+"""Fixtures: the packaged configs, shrunk runs, a trained network, a bundle, and the real data if they are at hand."""
 
 import os
 import signal
@@ -30,7 +30,7 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as slow what needs a full export, and with it TensorFlow, or the real data."""
+    """Mark tests as slow that need a full export, and so TensorFlow, or the real data."""
     for item in items:
         if {"bundle", "real_data"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
@@ -38,7 +38,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def compose() -> Callable[..., DictConfig]:
-    """compose("train", "optimizer.lr=1"): a packaged config with overrides."""
+    """compose("train", "optimizer.lr=1") composes a packaged config with overrides."""
 
     def composed(name: str, *overrides: str) -> DictConfig:
         with hydra.initialize_config_module("fer_lightning.conf", version_base="1.3"):
@@ -49,7 +49,7 @@ def compose() -> Callable[..., DictConfig]:
 
 @pytest.fixture
 def train(compose: Callable[..., DictConfig]) -> Callable[..., dict]:
-    """train(run_dir, *overrides): a shrunk run, as the command would do it; returns its metrics.json."""
+    """train(run_dir, *overrides) runs a shrunk training as the command would and returns its metrics.json."""
 
     def trained(run_dir: Path, *overrides: str) -> dict:
         cfg = compose("train", *SHRUNK, *overrides)
@@ -102,7 +102,7 @@ def checkpoint(trained_network: ExpressionCNN, tmp_path_factory: pytest.TempPath
 
 
 def made_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
-    """A folder that the first of pytest-xdist's workers fills, and that all of them read."""
+    """A folder that the first pytest-xdist worker fills and all workers read."""
     folder = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         folder = folder.parent
@@ -118,7 +118,7 @@ def made_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callabl
 
 @pytest.fixture(scope="session")
 def bundle(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What ``python -m export export=full`` made of ``checkpoint``; not to be changed."""
+    """The bundle that ``python -m export export=full`` makes of ``checkpoint``; tests must not change it."""
 
     def export(folder: Path) -> None:
         words = (f"ckpt={checkpoint}", "out=bundle", "export=full", "verify.faces=256")

@@ -1,4 +1,4 @@
-"""What several tests share: the shrunk run, files in Kaggle's form, commands as a user runs them."""
+"""Helpers for several tests: settings for tiny runs, files in Kaggle's format, commands as a user runs them."""
 
 import importlib.util
 import io
@@ -32,7 +32,7 @@ SHRUNK = (
 
 
 def csv_text(faces: Faces, columns: Iterable[str] = ("emotion", "pixels", "Usage"), quote: str = "") -> str:
-    """``faces`` as Kaggle writes them."""
+    """``faces`` in Kaggle's CSV format."""
     header = list(columns)
     lines = [",".join(header)]
     for pixels, label, usage in zip(faces.pixels, faces.labels, faces.usage, strict=True):

@@ -1,4 +1,4 @@
-"""What may import what, as CONTRIBUTING.md draws it."""
+"""The import rules of CONTRIBUTING.md."""
 
 import ast
 import subprocess
@@ -35,14 +35,14 @@ def modules():
 
 
 def package_of(path):
-    """The station that a module belongs to; a command's own name for a command."""
+    """The package that a module belongs to, or a command's own name."""
     if path.is_relative_to(EXPORT):
         return "export"
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
 def imported(path, *, at_import_only):
-    """The stations that a module imports."""
+    """The packages that a module imports."""
     tree = ast.parse(path.read_text())
     nodes = tree.body if at_import_only else ast.walk(tree)
     for node in nodes:
@@ -71,7 +71,7 @@ def test_no_library_module_imports_a_command():
 
 
 def test_export_imports_itself_by_relative_names_only():
-    """In the clone it is also the top-level package ``export``, and one module must not be loaded twice."""
+    """In a clone it is also the top-level package ``export``, and no module may be loaded twice."""
     for path in EXPORT.rglob("*.py"):
         if path.name not in ("__main__.py", "verify.py"):
             assert "export" not in set(imported(path, at_import_only=False)), path
@@ -88,7 +88,7 @@ def test_inference_does_without_torch():
 
 
 def test_config_rules_import_nothing_heavy():
-    """Mistakes on a command line are reported before the libraries that take seconds are imported."""
+    """Mistakes on a command line are reported before slow libraries are imported."""
     heavy = {"torch", "lightning", "hydra", "numpy"}
     script = "import sys, fer_lightning.config_rules.check; print(*{name.partition('.')[0] for name in sys.modules})"
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()

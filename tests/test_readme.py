@@ -65,7 +65,7 @@ RUNS = [list(words) for words in dict.fromkeys(tuple(words) for words in COMMAND
 
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory):
-    """A folder with what the README's commands find where its reader keeps it."""
+    """A folder with the files that the README's commands expect."""
     folder = tmp_path_factory.mktemp("readme")
     with Image.open(SKIMAGE / "astronaut.png") as picture:
         portrait = picture.convert("RGB")
@@ -89,7 +89,7 @@ def workplace(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def answers(workplace):
-    """What each of RUNS printed, by its words."""
+    """The output of each command in RUNS, by its words."""
     calls = []
     for words in RUNS:
         extra = next((more for word, more in SHRINK.items() if word in words), [])

@@ -9,7 +9,7 @@ from fer_lightning.inference.tflite_model import shipped_bundle
 from fer_lightning.play import site
 from fer_lightning.play.server import PlayServer
 
-PORT = 8743  # always the same: the browser keeps best scores by address and port
+PORT = 8743  # fixed, because browsers store the best scores by address and port
 _HIGHEST_PORT = 65535
 
 
@@ -17,11 +17,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="fer-play",
         description=(
-            "Serves the game Best Actor on 127.0.0.1 and opens it in a browser: it shows an expression, you mimic it, "
-            "the model scores your face. Pictures stay in the browser."
+            "Serve the game Best Actor on 127.0.0.1 and open it in a browser. The game shows an expression, you mimic "
+            "it, and the model scores your face. Pictures never leave the browser."
         ),
     )
-    parser.add_argument("--port", type=int, default=PORT, metavar="N", help="of 127.0.0.1; 0 is any (%(default)s)")
+    parser.add_argument(
+        "--port", type=int, default=PORT, metavar="N", help="0 for any free port (default: %(default)s)"
+    )
     parser.add_argument("--no-open", dest="open", action="store_false", help="do not open a browser")
     parser.add_argument("--model", type=Path, metavar="BUNDLE", help="an exported bundle (default: the shipped one)")
     parser.add_argument(
@@ -34,14 +36,14 @@ def main() -> None:
         pages = site.collect(shipped_bundle() if arguments.model is None else arguments.model)
         if arguments.out is not None:
             site.write(pages, arguments.out)
-            print(f"the game: {arguments.out}; phones need it served over https")
+            print(f"game: {arguments.out}; a phone needs it served over https")
             return
         _serve(PlayServer(pages, arguments.port), open_browser=arguments.open)
 
 
 def _serve(server: PlayServer, *, open_browser: bool) -> None:
     with server:
-        print(f"Best Actor: {server.url} (Ctrl-C ends it)", flush=True)
+        print(f"Best Actor: {server.url} (press Ctrl-C to stop)", flush=True)
         if open_browser:
             webbrowser.open(server.url)
         try:

@@ -20,7 +20,7 @@ _COLOURS = {0: (33, 21, 38), 60: (92, 46, 51), 120: (176, 103, 77), 190: (238, 1
 
 
 def draw_faces() -> dict[str, list[str]]:
-    """SVG documents by expression; the same person has the same place in each list."""
+    """SVG documents by expression; each list shows the same people in the same order."""
     return {label: [draw_face_svg(label, seed) for seed in _PEOPLE] for label in LABELS}
 
 
@@ -38,7 +38,7 @@ def draw_face_svg(label: str, seed: int) -> str:
     """One face as an SVG document without a background.
 
     Args:
-        label: the expression, one of ``labels.LABELS``.
+        label: the expression, one of ``constants.LABELS``.
         seed: the same seed draws the same person.
     """
     side = _SIDE + 2 * _MARGIN

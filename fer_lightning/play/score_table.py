@@ -1,7 +1,7 @@
 """python -m fer_lightning.play.score_table DATA: let the game compare a score with real faces.
 
 Reads the faces of PublicTest with a bundle's model and adds score_table.json to the bundle: for each label, the
-quantiles of its probability on the faces of that label. The file holds numbers only. Run it again after each export.
+quantiles of its probability on the faces of that label. The file contains numbers only. Run it again after each export.
 """
 
 import argparse

@@ -13,7 +13,7 @@ from fer_lightning.errors import FerError
 from fer_lightning.play.site import INDEX, Resource
 
 ADDRESS = "127.0.0.1"
-# LiteRT.js needs wasm-unsafe-eval; a saved strip and a chosen photo are blobs
+# LiteRT.js needs wasm-unsafe-eval; saved strips and chosen photos are blobs
 CONTENT_POLICY = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; img-src 'self' blob:; "
     "style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -33,7 +33,7 @@ class PlayServer(ThreadingHTTPServer):
 
     Args:
         site: resources by path, see ``site.collect``.
-        port: of 127.0.0.1; 0 takes a free one.
+        port: a port of 127.0.0.1, 0 for any free one.
 
     Raises:
         FerError: the port is in use or not allowed.
@@ -76,7 +76,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         server = cast(PlayServer, self.server)
-        # a page elsewhere could name this address as its own host (DNS rebinding)
+        # another site could resolve its own host name to this address (DNS rebinding)
         if self.headers.get("Host") not in (f"{ADDRESS}:{server.server_port}", f"localhost:{server.server_port}"):
             self._send(HTTPStatus.MISDIRECTED_REQUEST, b"this server answers to its own address only\n")
             return
@@ -103,7 +103,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Stay silent: what a player fetches is of no interest."""
+        """Log nothing: players do not need a line for each request."""
 
 
 @cache

@@ -41,9 +41,9 @@ class Resource:
     """One file of the site.
 
     Attributes:
-        path: where its content lies.
-        content_type: as HTTP names it.
-        is_packed: whether the file on disk is compressed with gzip.
+        path: the file on disk.
+        content_type: the value of its Content-Type header.
+        is_packed: whether that file is compressed with gzip.
     """
 
     path: Path
@@ -61,10 +61,10 @@ class Resource:
 
 
 def collect(bundle: Path) -> dict[str, Resource]:
-    """Name every file of the site.
+    """Collect the files of the site.
 
     Args:
-        bundle: an exported bundle, whose model the game plays with.
+        bundle: an exported bundle, whose model the game uses.
 
     Returns:
         Resources by their path below the site's root, such as ``vendor/worker.js``.
@@ -96,10 +96,10 @@ def write(site: Mapping[str, Resource], out: Path) -> None:
     """Write the site as static files, whole or not at all.
 
     Args:
-        out: a folder that does not exist, is empty, or holds an earlier site, which is replaced.
+        out: a folder that does not exist, is empty, or contains an earlier site, which is replaced.
 
     Raises:
-        FerError: ``out`` is a file, or holds files that are not the site's.
+        FerError: ``out`` is a file, or contains files that are not part of the site.
     """
     out = out.resolve()
     if out.exists() and not out.is_dir():
@@ -107,7 +107,7 @@ def write(site: Mapping[str, Resource], out: Path) -> None:
     found = {path.relative_to(out).as_posix() for path in out.rglob("*") if not path.is_dir()}
     foreign = found - {*site, f"model/{SCORE_TABLE_FILE}"}
     if foreign:
-        raise FerError(f"--out {out} holds {min(foreign)}, which is not part of the game; choose another folder")
+        raise FerError(f"--out {out} contains {min(foreign)}, which is not part of the game; choose another folder")
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as temporary:
         built = Path(temporary) / out.name

@@ -99,7 +99,7 @@ def test_wrong_lists_of_rows(tmp_path, text, part):
 
 
 def test_a_list_of_rows_with_a_byte_order_mark(tmp_path):
-    """As Excel saves it."""
+    """Excel starts the file with a byte-order mark."""
     (tmp_path / "exclude.csv").write_text("row\n3\n", encoding="utf-8-sig")
     assert read_row_numbers(tmp_path / "exclude.csv", 10).tolist() == [3]
 

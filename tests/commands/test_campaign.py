@@ -10,7 +10,7 @@ from fer_lightning.training import run_config
 
 @pytest.fixture
 def start(tmp_path, monkeypatch):
-    """start(*words): the campaign in this process, with the commands that it ran and what they answer."""
+    """start(*words) runs the campaign in this process and returns the commands that it would have run."""
     ran = []
 
     def started(*words, code=0):
@@ -28,7 +28,7 @@ def start(tmp_path, monkeypatch):
 
 
 def test_every_command_composes_from_the_packaged_configs(start, compose, capsys):
-    """And names only the folders of earlier steps."""
+    """Each step uses only the folders of earlier steps."""
     assert start("--dry-run") == []
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == len(campaign.STEPS)

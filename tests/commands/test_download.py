@@ -16,7 +16,7 @@ KAGGLE_TEST_PORT = 7777  # see download_from_stand_in.py
 
 
 class StandIn:
-    """Answers as Kaggle does: a list of files, a redirect to each, ranges, and refusals."""
+    """Answers as Kaggle does, with a list of files, redirects, ranges and refusals."""
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}

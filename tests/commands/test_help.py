@@ -1,4 +1,4 @@
-"""What commands say before they import anything heavy: help, and what is wrong with their words."""
+"""Help texts and errors that commands print before they import anything heavy."""
 
 import json
 import os

@@ -104,13 +104,13 @@ def test_a_photo_is_read_without_extras(environment, tmp_path):
 
 
 def test_the_game_is_written_without_node_and_torch(environment, tmp_path):
-    """Equal to the clone's files, which the browser tests play below a path."""
+    """Equal to the clone's files, which the browser tests serve from a sub-path."""
     command = [environment / "bin" / "fer-play", "--out", "game"]
     process = subprocess.run(
         command, cwd=tmp_path, env={"PATH": "/nowhere"}, capture_output=True, text=True, timeout=60
     )
     assert (process.returncode, process.stderr) == (0, "")
-    assert process.stdout == "the game: game; phones need it served over https\n"
+    assert process.stdout == "game: game; a phone needs it served over https\n"
     pages = site.collect(shipped_bundle())
     written = {path.relative_to(tmp_path / "game").as_posix() for path in (tmp_path / "game").rglob("*.*")}
     assert written == set(pages)

@@ -1,4 +1,4 @@
-"""The command, as people use it."""
+"""Tests of the command ``fer-predict``."""
 
 import csv
 import json
@@ -19,7 +19,7 @@ from tests.helpers import SKIMAGE, run_command
 
 @pytest.fixture
 def folder(tmp_path):
-    """A picture with a face and one without, under names that other commands would stumble over."""
+    """An image with a face and one without, with awkward file names."""
     shutil.copy(SKIMAGE / "astronaut.png", tmp_path / "a [b] = $c,d.png")
     shutil.copy(SKIMAGE / "rocket.jpg", tmp_path / "rocket.jpg")
     return tmp_path

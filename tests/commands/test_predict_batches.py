@@ -1,4 +1,4 @@
-"""Many files, some of them bad; nothing is lost, and nothing half-written stays."""
+"""Batches with bad files: nothing is lost, and nothing half-written is left."""
 
 import csv
 import json
@@ -23,7 +23,7 @@ PREDICT = (sys.executable, "-m", "fer_lightning.predict")
 
 @pytest.fixture
 def folder(tmp_path):
-    """A picture with a face, and a small one without."""
+    """An image with a face and a small one without."""
     shutil.copy(SKIMAGE / "astronaut.png", tmp_path / "face.png")
     Image.new("RGB", (60, 40), "navy").save(tmp_path / "none.jpg")
     return tmp_path
@@ -75,7 +75,7 @@ def test_standard_output_that_is_not_utf_8(folder, encoding):
 
 
 def test_a_terminal_for_messages_does_not_swallow_the_answers(folder):
-    """rich's progress bar would print what goes to standard output above itself, on standard error."""
+    """rich's progress bar would redirect standard output to standard error."""
     master, slave = pty.openpty()
     process = subprocess.run(
         [*PREDICT, "face.png", "none.jpg", "--json"], cwd=folder, stdout=subprocess.PIPE, stderr=slave, timeout=120

@@ -1,4 +1,4 @@
-"""Real faces, where they are at hand: a few thousand rows teach the network something that holds for others."""
+"""Tests on the real data, if they are at hand: a network trained on a few thousand rows generalizes."""
 
 import numpy as np
 import torch
@@ -43,7 +43,7 @@ def test_a_few_thousand_rows_beat_40_percent_on_held_out_rows(compose, tmp_path,
 
 
 def test_the_audit_counts_what_is_known_of_fer2013(real_data):
-    """As counted elsewhere, on this copy, which lacks PrivateTest."""
+    """The counts are those of an independent count on this copy, which lacks PrivateTest."""
     faces = cache.load(kaggle_csv.find_training_file(real_data))
     votes = ferplus.read_votes_of(faces, real_data)
     findings = {finding.name: finding for finding in audit.examine(faces, votes)}

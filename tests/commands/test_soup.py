@@ -89,14 +89,14 @@ def test_counters_are_not_averaged():
 
 
 def test_greedy_keeps_what_does_not_lower_accuracy():
-    """Alone 1 is the best, then 2, 0 and 3; 2 lowers the soup, 0 leaves it as it is, 3 raises it."""
+    """Alone, 1 is the best, then 2, 0 and 3. In the soup, 2 lowers the score, 0 does not change it, and 3 raises it."""
     gains = {0: 0.0, 1: 0.5, 2: -0.1, 3: 0.1}
     members = greedy([0.3, 0.5, 0.4, 0.2], lambda places: sum(gains[place] for place in places))
     assert members == [1, 0, 3]
 
 
 def test_greedy_soup_is_not_worse_than_its_best_member(compose, tmp_path, trained_network):
-    """Of a good network and untrained ones it keeps the good one alone."""
+    """Of a good network and untrained ones, it keeps only the good one."""
     sizes = {"channels": [16, 16, 32, 32], "dense": [32, 16]}
     path = save(tmp_path / "good.ckpt", 0, sizes=sizes)
     content = torch.load(path, weights_only=True)

@@ -320,7 +320,7 @@ def test_trainer_keys_that_take_something_away(train, tmp_path, words):
 
 
 def test_resuming_a_phase_that_early_stopping_ended_trains_no_further(train, tmp_path):
-    """As after a kill between the phase's last epoch and its done-mark."""
+    """The state after a kill between the phase's last epoch and the writing of done.json."""
     words = ("phases.baseline.patience=1", "phases.baseline.epochs=30", "data.train=28", "optimizer.lr=0.1")
     before = train(tmp_path, *words)["phases"][0]
     assert before["epochs"] < 30
@@ -355,7 +355,7 @@ def test_phase_without_hard_examples_is_skipped(train, tmp_path, monkeypatch, ca
 
 
 def test_three_phases_beat_chance_clearly(train, tmp_path):
-    """Chance is 14 %."""
+    """Guessing at random scores 14 %."""
     metrics = train(
         tmp_path,
         "+experiment=hard_mining",
@@ -382,7 +382,7 @@ def test_three_phases_beat_chance_clearly(train, tmp_path):
     ],
 )
 def test_mistakes_in_the_config_are_one_sentence(train, tmp_path, word, part, capsys):
-    """As the command ends on them, in this process: starting one takes seconds."""
+    """Ends as the command does, but in this process, because starting one takes seconds."""
     with pytest.raises(SystemExit) as exit_code, exit_on_user_error():
         train(tmp_path, word)
     assert exit_code.value.code == 1

@@ -98,7 +98,7 @@ PACKAGED = [
 
 
 def verdict(command, cfg):
-    """What the command says of ``cfg`` before it reads data; None if it has nothing to say."""
+    """The command's error for ``cfg`` before it reads data; None without one."""
     try:
         check(command, cfg)
         if command == "train":
@@ -286,7 +286,7 @@ VALUES = st.one_of(
 
 @pytest.fixture(scope="module")
 def composed():
-    """Every packaged config of ``PACKAGED`` and its keys, those of whole groups among them."""
+    """The keys of every packaged config in ``PACKAGED``, including those of whole groups."""
     import hydra
 
     found = []

@@ -13,14 +13,14 @@ OFF = {"degrees": 0.0, "translate": 0.0, "scale": 0.0, "flip": 0.0}
 
 
 def assert_same_pixels(changed, images):
-    """Up to what interpolation on the pixels themselves rounds."""
+    """Equal up to the rounding of an interpolation."""
     assert changed.dtype == torch.float32
     torch.testing.assert_close(changed, images.float(), atol=0.01, rtol=0)
 
 
 @pytest.fixture
 def images():
-    """Smooth, so that a moved picture can be compared; uint8 [64, 1, 48, 48], all alike."""
+    """A smooth image, so that a moved one can be compared: uint8 [64, 1, 48, 48], all equal."""
     y, x = torch.meshgrid(torch.linspace(0, 1, 48), torch.linspace(0, 1, 48), indexing="ij")
     return (255 * (0.3 * x + 0.6 * y**2)).to(torch.uint8).expand(64, 1, 48, 48).contiguous()
 
@@ -49,7 +49,7 @@ def test_each_image_has_its_own_draw(images, key):
 
 
 def test_shift_stays_within_its_range_and_repeats_the_border():
-    """A vertical edge moves by up to a tenth of the side; what comes into view continues the border."""
+    """A vertical edge moves by up to a tenth of the side, and the border is repeated."""
     images = torch.zeros(200, 1, 48, 48)
     images[..., 24:] = 255
     torch.manual_seed(0)
@@ -211,7 +211,7 @@ def test_shrinks_to_12_to_32_pixels(images):
 
 
 def test_quantises_as_pillow_does():
-    """Against a JPEG of a picture whose sides are whole blocks, at the same quality."""
+    """Close to a JPEG of the same quality for an image of whole blocks."""
     torch.manual_seed(0)
     coarse = torch.randint(40, 216, (1, 1, 8, 8)).float()
     picture = torch.nn.functional.interpolate(coarse, size=(32, 32), mode="bilinear").round()[0]

@@ -85,7 +85,7 @@ class TestForms:
             kaggle_csv.find_training_file(tmp_path / "nowhere")
 
     def test_lenient_where_the_meaning_is_clear(self, tmp_path, faces):
-        """Windows line ends, a byte-order mark, doubled spaces and leading zeros."""
+        """Windows line endings, a byte-order mark, double spaces and leading zeros are accepted."""
         text = csv_text(faces).replace("\n", "\r\n").replace(" 0 ", "  000 ")
         path = tmp_path / "fer2013.csv"
         path.write_bytes(b"\xef\xbb\xbf" + text.encode())
@@ -98,7 +98,7 @@ class TestForms:
         assert_same(cache.load(write(tmp_path, "fer2013.csv", expected)), expected)
 
     def test_rows_across_blocks(self, tmp_path):
-        """More rows than one read holds."""
+        """More rows than fit into one read."""
         images = random_images(200)
         expected = Faces(images, np.arange(200, dtype=np.uint8) % 7, np.zeros(200, np.uint8), "")
         path = write(tmp_path, "fer2013.csv", expected)
@@ -198,7 +198,7 @@ class TestMalformed:
 
     @pytest.mark.parametrize("place", [0.3, 0.5, 0.7, 0.9])
     def test_flipped_bit_in_a_tar(self, tmp_path, faces, place):
-        """gzip's checksum is at its end, behind what has been parsed by then."""
+        """gzip's checksum comes last, after the rows have been parsed."""
         content = bytearray(tar_of(csv_text(faces).encode()))
         content[int(len(content) * place)] ^= 4
         path = tmp_path / "fer2013.tar.gz"
@@ -329,7 +329,7 @@ class TestSplits:
 
 
 def test_real_file(real_data):
-    """The figures that are known of FER2013."""
+    """The known counts of FER2013."""
     faces = cache.load(kaggle_csv.find_training_file(real_data))
     splits = official_splits(faces)
     assert np.bincount(faces.labels[splits.train]).tolist() == [3995, 436, 4097, 7215, 4830, 3171, 4965]

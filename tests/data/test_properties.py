@@ -1,4 +1,4 @@
-"""Every reader either reads what it is given or says in one sentence why not."""
+"""Every reader either reads its input or says in one sentence why it cannot."""
 
 import pytest
 from hypothesis import given, settings

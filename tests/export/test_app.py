@@ -1,4 +1,4 @@
-"""Plays the app: it has the two files and what a phone has, and none of our code."""
+"""Stands for the app: it has the two files and the libraries of a phone, but none of this project's code."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ FLOAT_INPUT = [
 
 
 def read_expression(model, labels, photo):
-    """The app's way, step by step: uint8 [H, W, 3] -> label and probability."""
+    """The app's steps: uint8 [H, W, 3] -> label and probability."""
     height, width, _ = photo.shape
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
@@ -36,7 +36,7 @@ def read_expression(model, labels, photo):
 
 
 def photo_of(face):
-    """A face as a landscape photo with something else at its sides."""
+    """A face in the middle of a landscape picture."""
     middle = np.kron(face, np.ones((5, 5), np.uint8))
     sides = np.random.default_rng(0).integers(0, 256, (240, 60), np.uint8)
     return np.repeat(np.hstack([sides, middle, sides])[..., None], 3, axis=2)

@@ -53,7 +53,7 @@ def model(trained_network, drawn):
 
 
 class TestGraph:
-    """What a phone has to compute."""
+    """The operations that a phone has to compute."""
 
     @pytest.fixture(scope="class")
     def file(self, tmp_path_factory):

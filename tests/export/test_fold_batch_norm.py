@@ -8,7 +8,7 @@ from fer_lightning.models.networks import ExpressionCNN, PhoneCNN
 
 
 def lived_in(network: nn.Module) -> nn.Module:
-    """Give every batch-norm statistics and scales as training leaves them, some scales negative, one zero."""
+    """Give every batch-norm layer statistics and scales as after training, some scales negative and one zero."""
     generator = torch.Generator().manual_seed(0)
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):

@@ -9,7 +9,7 @@ from fer_lightning.inference.tflite_model import TFLiteModel
 
 
 def test_mediapipe_reads_faces_by_the_metadata(bundle, faces):
-    """MediaPipe scales the picture, divides by 255 and names the classes: all of that is in the file."""
+    """The file tells MediaPipe how to scale the image, to divide by 255, and how the classes are called."""
     path = bundle / "mediapipe" / "FER2013_rgb.tflite"
     options = vision.ImageClassifierOptions(base_options=BaseOptions(model_asset_path=str(path)))
     expected = TFLiteModel(path).probabilities(faces.pixels[:7])

@@ -1,4 +1,4 @@
-"""The snippets of a bundle's README, run as its reader would."""
+"""The snippets of a bundle's README, run as a reader would run them."""
 
 import functools
 import http.server

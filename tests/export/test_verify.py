@@ -63,7 +63,7 @@ def test_failing_command(copy):
 
 
 def test_a_swapped_file_is_found_by_its_answers(copy):
-    """Somebody gave it the hash that it has."""
+    """The manifest was changed along with the file."""
     name = "variants/FER2013_float32.tflite"
     shutil.copy(copy / "variants" / "FER2013_int8.tflite", copy / name)
     rewrite(copy / "model.json", lambda manifest: manifest["files"][name].update(fingerprint(copy / name)))

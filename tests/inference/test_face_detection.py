@@ -68,7 +68,7 @@ def test_all_faces_of_a_group_small_and_large(detector, astronaut):
 
 
 def test_a_crowd_of_very_small_faces(detector, astronaut):
-    """Faces of 28 pixels lead to those of 16 pixels, which are lost on larger tiles."""
+    """Faces of 28 pixels lead to a search for those of 16 pixels, which larger tiles miss."""
     crowd = Image.new("RGB", (800, 600), (120, 140, 110))
     small, smaller = (
         astronaut.crop((100, 0, 360, 300)).resize(size, Image.Resampling.LANCZOS) for size in ((78, 90), (44, 51))

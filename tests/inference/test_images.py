@@ -81,7 +81,7 @@ def ghostscript(tmp_path, monkeypatch):
 
 
 def test_a_picture_never_runs_an_interpreter(tmp_path, ghostscript):
-    """Pillow opens EPS by Ghostscript, which executes the file, whatever its suffix says."""
+    """Pillow opens EPS with Ghostscript, which executes the file, whatever its suffix."""
     path = tmp_path / "faces" / "happy" / "1.jpg"
     path.parent.mkdir(parents=True)
     path.write_bytes(EPS)

@@ -28,7 +28,7 @@ def test_app_contract(bundle):
 
 
 def test_a_damaged_model_does_not_crash_the_caller(tmp_path):
-    """LiteRT follows offsets in the file without looking where they lead."""
+    """LiteRT follows offsets in the file without checking them."""
     content = bytearray((shipped_bundle() / "FER2013.tflite").read_bytes())
     content[-6000:-5000] = b"\xff" * 1000
     path = tmp_path / "FER2013.tflite"

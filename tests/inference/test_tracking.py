@@ -17,7 +17,7 @@ def face(box, **probabilities):
 
 
 class Scripted(ExpressionReader):
-    """Reads from each frame the faces that it was told to."""
+    """A reader that returns given faces for each frame."""
 
     def __init__(self):
         self.asked = []
@@ -80,7 +80,7 @@ def test_searches_for_small_faces_from_time_to_time():
 
 
 def test_a_slow_camera():
-    """A search that takes half a second is made every few seconds, and faces keep their numbers."""
+    """A search that takes half a second runs only every few seconds, and faces keep their numbers."""
     follower = Script()
     reader = follower.reader
     time, numbers, searches = 0.0, [], []
@@ -120,7 +120,7 @@ def test_the_same_scene_keeps_its_tracks(change):
 
 
 def test_a_small_face_is_followed():
-    """One that is lost on the detector but for the first frame's search."""
+    """A face that only the first frame's search finds."""
     portrait = Image.open(SKIMAGE / "astronaut.png").convert("RGB").crop((140, 30, 320, 240)).resize((60, 70))
     follower = Follower(ExpressionReader())
     seen = []

@@ -133,7 +133,7 @@ def test_foreign_safetensors(tmp_path):
 
 
 def test_raw_weights(path, content):
-    """Those beside a moving average; without one there is nothing to tell apart."""
+    """Raw weights exist beside a moving average; without one, the two are the same."""
     name = "network.0.weight"
     assert checkpoint.with_raw_weights(content, path) is content
     content["hyper_parameters"]["callbacks"] = {"weight_averaging": {"decay": 0.998}}

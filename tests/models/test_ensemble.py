@@ -8,7 +8,7 @@ from fer_lightning.models.networks import ExpressionCNN
 
 
 class Corner(nn.Module):
-    """Logits that tell which pixels it was shown: brightness of the top left, and of the top right."""
+    """A network whose logits are the brightness of the top left and of the top right."""
 
     def forward(self, images):
         return torch.stack([images[:, 0, 0, 0], images[:, 0, 0, -1]], dim=1)

@@ -25,7 +25,7 @@ def test_values_as_in_the_notebooks_summary(network):
 
 
 def test_layer_shapes_as_in_the_notebooks_summary(network):
-    """Channels, height and width behind each convolution and pool; sizes of the dense layers."""
+    """Channels, height and width after each convolution and pool; sizes of the dense layers."""
     shapes = []
     hooks = [
         module.register_forward_hook(lambda _, __, output: shapes.append(tuple(output.shape[1:])))

@@ -1,4 +1,4 @@
-"""Drives Debian's Chromium over the DevTools protocol, by the standard library alone."""
+"""Drives Debian's Chromium over the DevTools protocol, with the standard library only."""
 
 import base64
 import json
@@ -74,7 +74,7 @@ class Browser:
         return self._events.setdefault(session, [])
 
     def wait_for_event(self, method: str, **params: Any) -> None:
-        """Wait until the browser has told an event with these parameters."""
+        """Wait until the browser has reported an event with these parameters."""
         end = time.monotonic() + _ANSWER
         while not any(e["method"] == method and params.items() <= e["params"].items() for e in self.events("")):
             assert time.monotonic() < end, f"no {method}"
@@ -119,7 +119,7 @@ class Page:
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=mobile)
 
     def evaluate(self, source: str) -> Any:
-        """The value of a JavaScript expression, of a promise when it comes."""
+        """The value of a JavaScript expression, or of the promise that it returns."""
         answer = self.call("Runtime.evaluate", expression=source, awaitPromise=True, returnByValue=True)
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
@@ -156,7 +156,7 @@ class Page:
         self.call("Input.dispatchKeyEvent", type="keyUp", **details)
 
     def hurry(self) -> None:
-        """Let the countdown and the burst pass twenty times as fast."""
+        """Run the countdown and the burst twenty times as fast."""
         self.evaluate("import('./clock.js').then(({clock}) => { clock.speed = 20 })")
 
     def choose_file(self, path: Path) -> None:
@@ -181,7 +181,7 @@ class Page:
         return [url for url in sent if not url.startswith("blob:")]
 
     def violations(self) -> list[str]:
-        """What the content policy blocked."""
+        """The requests that the content policy blocked."""
         return self.evaluate("window.violations")
 
     def problems(self) -> list[str]:
@@ -205,14 +205,14 @@ document.addEventListener('securitypolicyviolation', (event) => {
 
 
 class FakeCamera:
-    """What the fake camera of a browser shows, over and over, from its next start on."""
+    """The picture that a browser's fake camera repeats from its next start on."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "camera.mjpeg"
         self.flags = ("--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={self._path}")
 
     def show(self, picture: Image.Image) -> None:
-        """Show a picture; its sides are even, and all pictures have the same size."""
+        """Show a picture. Its sides are even, and all pictures have the same size."""
         new = self._path.with_suffix(".new")
         with new.open("wb") as stream:
             for _ in range(2):

@@ -45,7 +45,7 @@ def pages() -> dict[str, site.Resource]:
 
 
 class Recorded(dict[str, site.Resource]):
-    """A site that notes what is asked of it."""
+    """A site that records its requests."""
 
     def __init__(self, pages: Mapping[str, site.Resource]) -> None:
         super().__init__(pages)
@@ -91,7 +91,7 @@ def browser(camera: FakeCamera) -> Iterator[Browser]:
 
 @pytest.fixture
 def game(browser: Browser, server: PlayServer) -> Iterator[Page]:
-    """The game at its menu. At the end, nothing may have been blocked or thrown."""
+    """The game at its menu; at the end of the test, nothing may have been blocked or thrown."""
     page = open_game(browser, server.url)
     yield page
     assert page.violations() == []
@@ -100,7 +100,7 @@ def game(browser: Browser, server: PlayServer) -> Iterator[Page]:
 
 
 def open_game(browser: Browser, url: str, **size: int) -> Page:
-    """The game at its menu, in a hurry, with no scores; it asks for happy first."""
+    """The game at its menu, sped up, without scores; it asks for happy first."""
     page = browser.open(url, **size)
     page.evaluate("localStorage.clear()")
     page.evaluate("Math.random = () => 0.5")  # draws happy, then fear, sad, disgust, surprise
@@ -116,7 +116,7 @@ def score(page: Page) -> float:
 
 
 def run_node(node: str, script: str, *words: object, given: Any) -> Any:
-    """What a script in tests/play/javascript makes of JSON."""
+    """The output of a script in tests/play/javascript for a JSON input."""
     command = [node, str(SCRIPTS / script), *map(str, words)]
     process = subprocess.run(command, input=json.dumps(given), capture_output=True, text=True, timeout=500)
     assert process.returncode == 0, process.stderr
@@ -124,6 +124,6 @@ def run_node(node: str, script: str, *words: object, given: Any) -> Any:
 
 
 def raw(picture: Image.Image, path: Path) -> dict[str, Any]:
-    """A picture as JavaScript reads it here: a file of RGB values."""
+    """A picture in the form that the scripts read: a file of RGB values."""
     path.write_bytes(np.asarray(picture.convert("RGB")).tobytes())
     return {"file": str(path), "width": picture.width, "height": picture.height}

@@ -1,4 +1,4 @@
-"""The game for everybody: by the keyboard, for screen readers, on a small phone, in light and dark."""
+"""The game is accessible: by keyboard, to screen readers, on a small phone, in light and dark."""
 
 import pytest
 
@@ -14,7 +14,7 @@ IN_A_ROUND = {"ready", "countdown", "looking", "missed", "paused", "result", "cu
 
 @pytest.mark.parametrize(("scheme", "width", "height"), [("light", 1280, 800), ("dark", 360, 740)])
 def test_every_state(browser, server, tmp_path, scheme, width, height):
-    """Axe finds nothing, something has the focus, and nothing is wider than the screen."""
+    """axe-core finds nothing, an element has the focus, and nothing is wider than the screen."""
     if not AXE.is_file():
         pytest.skip("needs axe-core: make setup")
     page = browser.open(server.url, width=width, height=height)

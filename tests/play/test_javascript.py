@@ -1,4 +1,4 @@
-"""The page's pure parts in Node, its types and its style."""
+"""The page's pure functions in Node, its types and its style."""
 
 import subprocess
 

@@ -1,4 +1,4 @@
-"""The page's JavaScript reads faces as fer_lightning.inference.face_detection and fer_lightning.inference.reader do."""
+"""The page's JavaScript finds and reads faces as fer_lightning.inference does."""
 
 import json
 import math
@@ -44,7 +44,7 @@ def random_detections(rng: np.random.Generator, size: tuple[int, int], count: in
 
 @pytest.fixture(scope="module")
 def ported(node, tmp_path_factory):
-    """Python's values and JavaScript's, of the same pictures, boxes and squares."""
+    """The values of Python and JavaScript for the same pictures, boxes and squares."""
     folder = tmp_path_factory.mktemp("pictures")
     rng = np.random.default_rng(0)
     pictures, crops, squares = [], [], []

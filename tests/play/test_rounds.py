@@ -110,7 +110,7 @@ def test_the_largest_of_two_faces_plays(game, show):
     game.wait_for("ready")
     game.click("I am ready")
     game.wait_for("result")
-    assert "There are 2 faces in the picture. The largest one plays." in game.text()
+    assert "There are 2 faces in the picture. Only the largest one is scored." in game.text()
     game.click("Menu")
     game.click("Mirror")
     game.wait("document.querySelectorAll('.reading').length === 2")

@@ -1,4 +1,4 @@
-"""The server gives out the game's files to this machine, and nothing else."""
+"""The server serves the game's files, and nothing else, to this machine only."""
 
 import gzip
 import http.client
@@ -159,7 +159,7 @@ class TestStaticFiles:
 
     def test_foreign_files_are_kept(self, pages, tmp_path):
         (tmp_path / "thesis.txt").write_text("mine")
-        with pytest.raises(FerError, match=r"holds thesis\.txt, which is not part of the game"):
+        with pytest.raises(FerError, match=r"contains thesis\.txt, which is not part of the game"):
             site.write(pages, tmp_path)
         assert list(tmp_path.iterdir()) == [tmp_path / "thesis.txt"]
 

@@ -1,4 +1,4 @@
-"""What can go wrong in the browser ends in a sentence with a way out."""
+"""Every problem in the browser ends with a message that says what to do."""
 
 import json
 
@@ -37,7 +37,7 @@ def test_denied_and_dismissed(browser, pages):
         page = open_game(browser, running.url)
         for setting, sentence in {
             "denied": "The camera is blocked for this page.",
-            "prompt": "The question about the camera was closed.",
+            "prompt": "The camera request was dismissed.",
         }.items():
             permission = {"permission": {"name": "camera"}, "setting": setting, "origin": running.url.rstrip("/")}
             browser.call("Browser.setPermission", **permission)
@@ -66,7 +66,7 @@ def test_a_camera_that_is_unplugged(game, mode):
         "track.dispatchEvent(new Event('ended'))}"
     )
     game.wait_for("trouble")
-    assert "The camera went away." in game.text()
+    assert "The camera was disconnected." in game.text()
     game.click("Try again")
     game.wait(IN_ROUND)
 
@@ -146,7 +146,7 @@ def test_a_model_that_did_not_arrive(browser, pages):
         page = browser.open(running.url)
         page.click("Raise the curtain")
         page.wait_for("broken")
-        assert "Some parts of the game did not arrive." in page.text()
+        assert "Part of the game failed to load." in page.text()
         partial["model/FER2013.tflite"] = pages["model/FER2013.tflite"]
         page.click("Try again")
         page.wait_for("menu")

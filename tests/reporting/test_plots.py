@@ -1,4 +1,4 @@
-"""The figures of a run are looked at by people; here, that they are drawn from odd input too."""
+"""Figures are drawn from unusual input too; whether they look right is for people to judge."""
 
 import numpy as np
 import pytest

@@ -112,7 +112,7 @@ def test_without_npm_the_build_says_what_to_install(npm_files, npm, pins, tmp_pa
 class TestGame:
     @pytest.fixture
     def built(self, game_files, tmp_path):
-        """A copy of the description that the last build left, in place of the whole folder."""
+        """Only the description that the last build left, instead of the whole folder."""
         (tmp_path / "vendor").mkdir()
         shutil.copy(game_files.VENDOR / game_files.DESCRIPTION, tmp_path / "vendor")
         return tmp_path / "vendor"

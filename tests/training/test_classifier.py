@@ -107,7 +107,7 @@ def test_label_smoothing_is_for_training_only(cfg):
 
 
 def test_votes_have_a_dense_layer_of_their_own(cfg):
-    """They add their cross-entropy, and a row without votes adds nothing; the network's logits do not hang on them."""
+    """Votes add their cross-entropy, rows without votes add nothing, and the network's logits do not depend on them."""
     module = build(cfg, vote_weight=0.5).eval()
     images, labels = random_batch(4)
     classes = nn.functional.one_hot(labels, 7).float()

@@ -61,7 +61,7 @@ def test_what_two_trained_loads_anywhere(runs):
 
 
 def test_epoch_scores_are_those_of_all_faces(runs):
-    """What Lightning summed over both processes is what one process finds with the same weights."""
+    """The sums over two processes equal those of one process with the same weights."""
     content = read(runs / "two" / "phases" / "1-baseline" / "checkpoints" / "last.ckpt")
     (epoch,) = content["callbacks"]["History"]["epochs"]
     (phase, _) = json.loads((runs / "two" / "metrics.json").read_text())["phases"]

@@ -14,7 +14,7 @@ from tests.helpers import SHRUNK
 
 
 class KnowsTheAnswers(nn.Module):
-    """Right about every face but the ones it was told to get wrong; notes how it was called."""
+    """A network that is right about every face except given ones and records its calls."""
 
     def __init__(self, faces, wrong_rows):
         super().__init__()
@@ -65,7 +65,7 @@ def test_mines_exactly_the_wrong_ones_in_eval_mode_and_from_training_alone(datam
 
 @pytest.mark.parametrize("world_size", [2, 3, 5])
 def test_shards_add_up(datamodule, world_size):
-    """Each rank looks at its share; the sum over ranks is the whole."""
+    """Each rank processes its share, and the shares add up to the whole."""
     rows = datamodule.rows("train")
     wrong = rows[[0, 5, 6, 41]]
     shares = []
@@ -102,7 +102,7 @@ def test_no_more_rows_are_mined_than_an_epoch_trains_on(datamodule, limit, count
 
 
 class TestPhase:
-    """A whole hard phase, of a network that knows which examples it gets wrong."""
+    """A whole hard-example phase with a network whose mistakes are known."""
 
     @pytest.fixture
     def fit(self, compose, datamodule, tmp_path):
@@ -130,7 +130,7 @@ class TestPhase:
 
     @pytest.mark.parametrize("left", [True, False])
     def test_a_phase_that_goes_on_keeps_its_rows(self, fit, datamodule, tmp_path, left):
-        """From its checkpoint, or from its file if it was interrupted before its first checkpoint."""
+        """Rows come from the checkpoint, or from the file if the phase was interrupted before its first checkpoint."""
         wrong = datamodule.rows("train")[:10]
         assert fit(wrong, holdout=0.2).examples == 8
         first = datamodule.phase

@@ -17,7 +17,7 @@ def test_packaged_hard_mining(compose):
 
 
 def test_packaged_notebook(compose):
-    """What the issue calls the notebook's protocol to the letter."""
+    """The notebook's protocol, exactly."""
     cfg = compose("train", "+experiment=notebook")
     parsed = parse_phases(cfg.phases).values()
     assert [(p.epochs, p.patience, p.carry, p.lr_factor) for p in parsed] == [(100, 10, "last", 1.0)] * 3
@@ -27,7 +27,7 @@ def test_packaged_notebook(compose):
 
 
 def test_one_learning_rate_moves_every_phase(compose):
-    """Phases hold factors, so a sweep over optimizer.lr has one key to turn."""
+    """Phases contain factors of the learning rate, so a sweep needs only optimizer.lr."""
     cfg = compose("train", "+experiment=hard_mining", "optimizer.lr=0.02")
     rates = [cfg.optimizer.lr * phase.lr_factor for phase in parse_phases(cfg.phases).values()]
     assert rates == pytest.approx([0.02, 0.002, 0.02])

@@ -167,7 +167,7 @@ train.main()
 
 
 def test_a_resumed_run_keeps_its_precision(tmp_path):
-    """Begun where bfloat16 wins, it ends with the same weights where float32 would."""
+    """A run that began where bfloat16 is faster has the same weights if it is resumed where float32 is."""
 
     def run(speeds, *words):
         env = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / str(speeds["float32"]))}

@@ -1,4 +1,4 @@
-"""What a run directory says can set values, never what is called."""
+"""The contents of a run directory can set values, but not choose what is called."""
 
 import hydra
 import pytest

@@ -39,7 +39,7 @@ def test_refuses(options, part):
 
 
 def test_a_step_is_that_of_the_paper():
-    """Through the Trainer, against the two passes done by hand: weights and batch-norm statistics."""
+    """A step by the Trainer has the weights and batch-norm statistics of two passes done by hand."""
     torch.manual_seed(0)
     images, labels = torch.randint(0, 256, (14, 1, 48, 48), dtype=torch.uint8), torch.arange(14) % 7
     network = nn.Sequential(nn.Flatten(), nn.Linear(48 * 48, 8), nn.BatchNorm1d(8), nn.Tanh(), nn.Linear(8, 7))

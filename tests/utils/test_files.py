@@ -45,7 +45,7 @@ def test_a_link_stays_and_what_it_points_to_is_replaced(tmp_path):
 
 
 def test_a_pipe_is_written_and_not_replaced(tmp_path):
-    """As /dev/null and /dev/stdout have to be."""
+    """/dev/null and /dev/stdout must be written directly."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     read: list[str] = []

@@ -1,4 +1,4 @@
-// The camera and its preview. Only the preview is mirrored: pictures are as the camera took them.
+// The camera and its preview. Only the preview is mirrored; pictures are not.
 
 import {h} from './elements.js';
 
@@ -37,7 +37,7 @@ export class Camera {
   }
 
   /**
-   * Ask for the camera, and wait for its first picture.
+   * Asks for the camera and waits for its first frame.
    * @returns {Promise<boolean>} false if the game went on to something else meanwhile
    */
   async start() {
@@ -79,7 +79,7 @@ export class Camera {
     this.clear();
   }
 
-  /** Wait for a picture that has not been seen yet. */
+  /** Waits for a frame that has not been returned yet. */
   nextFrame() {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => reject(new CameraTrouble('in-use')), WAIT);

@@ -1,4 +1,4 @@
-// Pictures from the camera and from files, together with the faces that are read in them.
+// Takes pictures from the camera or a file and reads the faces in them.
 
 import {clock} from './clock.js';
 import {RUN} from './scoring.js';
@@ -33,7 +33,7 @@ export class Capture {
   }
 
   /**
-   * A photo; small faces are looked for only if there is no large one.
+   * A photo. Small faces are searched for only if there is no large one.
    * @param {Shot} shot
    * @returns {Promise<Read>}
    */
@@ -46,7 +46,7 @@ export class Capture {
   }
 
   /**
-   * Frames of the camera for a second and a half, and as many as a score needs.
+   * Camera frames for a second and a half, or longer if a score needs more of them.
    * @param {() => boolean} isWanted
    * @returns {Promise<Read[]>}
    */
@@ -87,7 +87,7 @@ export class Capture {
   }
 
   /**
-   * The camera's frames. The next one is waited for while the last one is read.
+   * The camera's frames. The next frame is awaited while the last one is read.
    * @param {() => boolean} isWanted
    * @param {HTMLCanvasElement} [canvas] to draw all of them on, a new one for each by default
    */

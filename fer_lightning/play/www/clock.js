@@ -1,4 +1,4 @@
-// The game's sense of time, which tests make faster.
+// The game's clock, which tests speed up.
 
 export const clock = {
   speed: 1,

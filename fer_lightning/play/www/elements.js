@@ -1,9 +1,10 @@
-// Small pieces that the views are built of.
+// Elements shared by the views.
 
 import {adjective} from './words.js';
 
 /**
- * Makes an element. Properties are set as properties, except aria-* and role; children are nodes or text.
+ * Makes an element. Names that start with aria-, and role, become attributes; all others, properties. Children are
+ * nodes or text.
  * @template {keyof HTMLElementTagNameMap} Tag
  * @param {Tag} tag
  * @param {Record<string, any>} [properties]
@@ -30,7 +31,7 @@ export function button(text, onclick, className = 'primary') {
 }
 
 /**
- * The title of a state. It takes the focus where no button does.
+ * The title of a state. It takes the focus if no button does.
  * @param {string} text
  */
 export function title(text) {
@@ -60,7 +61,7 @@ export function closedStage() {
 }
 
 /**
- * Seven bars. One of them stands out: it is bold and says why, besides its colour.
+ * Seven bars. The one that counts is marked by bold text and a note as well as by its colour.
  * @param {string[]} labels
  * @param {ArrayLike<number>} probabilities
  * @param {number} chosen
@@ -83,7 +84,7 @@ export function bars(labels, probabilities, chosen, why) {
 }
 
 /**
- * A file input that looks like a button, in a field where a photo can be dropped.
+ * A file input that looks like a button, inside a drop zone for photos.
  * @param {(file: File) => void} onphoto
  * @param {boolean} unreadable whether the last file was not a picture
  */

@@ -1,4 +1,4 @@
-// The game as a pure state machine: next(state, event) gives the state that follows; what no state expects is ignored.
+// The game as a pure state machine: next(state, event) returns the next state and ignores unexpected events.
 
 /** @typedef {import('./scoring.js').Hit} Hit */
 /** @typedef {import('./scoring.js').Outcome} Outcome */

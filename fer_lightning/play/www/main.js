@@ -131,12 +131,12 @@ function show(before) {
   (view.focus ?? view.element.querySelector('h1'))?.focus({preventScroll: true});
   scrollTo(0, 0);
   if (view.says) announce(view.says);
-  // a video that moved in the page stands still in some browsers
+  // some browsers stop a video that is moved within the page
   if (theatre.camera.isLive && theatre.camera.preview.isConnected) theatre.camera.video.play().catch(() => {});
 }
 
 /**
- * What a state does besides being shown.
+ * The side effects of a state.
  * @param {State} now
  * @param {State} before
  */
@@ -229,7 +229,7 @@ async function reflect(now) {
     await capture.reflect(() => state === now, (faces, rate) => theatre.showReadings(faces, rate, null));
   } catch (error) {
     if (state !== now) return;
-    // a hidden tab gets no frames; the mirror goes on when it is seen again
+    // a hidden tab gets no frames; the mirror continues when the tab is visible again
     if (document.hidden) document.addEventListener('visibilitychange', () => state === now && reflect(now), {once: true});
     else dispatch({type: 'camera-off', trouble: troubleIn(error)});
   }
@@ -242,7 +242,7 @@ async function readMirrorPhoto() {
 }
 
 document.addEventListener('visibilitychange', () => document.hidden && dispatch({type: 'hidden'}));
-// a photo that misses its field must not replace the page
+// a photo dropped beside the drop zone must not replace the page
 for (const type of ['dragover', 'drop']) document.addEventListener(type, (event) => event.preventDefault());
 page.leave.addEventListener('click', () => dispatch({type: 'menu'}));
 connectSound(page.sound);

@@ -68,7 +68,7 @@ export function strip(acts, total) {
 }
 
 /**
- * A square around a face that lies in the picture, or as much of one as the picture has.
+ * A square around a face, moved or reduced to fit into the picture.
  * @param {HTMLCanvasElement} picture
  * @param {Box} box
  * @param {number} factor its side, in boxes

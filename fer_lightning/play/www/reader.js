@@ -1,4 +1,4 @@
-// The page's side of the worker.
+// Sends pictures to the worker that runs the networks.
 
 /** @typedef {import('./reading.js').Face} Face */
 /** @typedef {import('./reading.js').Options} Options */

@@ -32,7 +32,7 @@ import {INPUT} from './regions.js';
  */
 
 /**
- * The two networks in LiteRT.js. Its tensors lie outside the garbage collector's reach, so each is deleted.
+ * The two networks in LiteRT.js. Its tensors are not garbage-collected, so each one is deleted.
  * @param {typeof import('@litertjs/core')} litert
  * @param {Uint8Array} detectorFile
  * @param {Uint8Array} expressionFile
@@ -97,7 +97,7 @@ export async function read(networks, picture, framing, {smallFaces, known = [], 
 }
 
 /**
- * The largest difference to a bundle's golden answers.
+ * The largest difference from a bundle's golden answers.
  * @param {Networks} networks
  * @param {{faces: {pixels: number[], probabilities: number[]}[]}} golden
  * @returns {Promise<number>} NaN if one of the answers is

@@ -1,5 +1,5 @@
-// Resizes and reduces pictures exactly as Pillow does it, to the last bit. FER2013.tflite answers differently to a face
-// that another resampler made: up to 0.35 in a probability.
+// Resizes and reduces pictures exactly as Pillow does, bit for bit. With another resampler, the probabilities of
+// FER2013.tflite differ by up to 0.35.
 
 import {blank} from './picture.js';
 
@@ -112,7 +112,7 @@ function resample(picture, width, height, box) {
   const columns = weights(picture.width, left, right, width);
   const rowsLost = picture.height - height;
   if (across && down && rowsLost > 0 && rowsLost > 2 * (picture.width - width)) {
-    // Pillow 13 takes this order where it is faster; each pass rounds, so the order shows
+    // Pillow 13 chooses this order if it is faster; each pass rounds, so the order changes the result
     return resampleRows(resampleColumns(picture, height, rows), width, 0, height, columns);
   }
   let result = picture;
@@ -218,7 +218,7 @@ function resampleColumns(picture, height, {starts, counts, values, most}) {
   const sums = new Int32Array(row);
   for (let y = 0; y < height; y += 1) {
     sums.fill(HALF);
-    // line by line, as the picture lies in memory
+    // row by row, in memory order
     for (let line = 0; line < counts[y]; line += 1) {
       const weight = values[y * most + line];
       for (let x = 0, from = (starts[y] + line) * row; x < row; x += 1, from += 1) sums[x] += Math.imul(data[from], weight);

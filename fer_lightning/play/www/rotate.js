@@ -1,4 +1,4 @@
-// Turns a picture exactly as Pillow does it.
+// Rotates a picture exactly as Pillow does.
 
 import {blank} from './picture.js';
 

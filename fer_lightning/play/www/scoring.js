@@ -1,4 +1,4 @@
-// What a picture, a burst of frames and a whole round are worth. Pure functions of the faces that were read.
+// Scores a picture, a burst of frames or a whole round. Pure functions of the faces that were read.
 
 /** @typedef {import('./reading.js').Face} Face */
 
@@ -39,7 +39,7 @@ export function scorePicture(faces, target) {
 }
 
 /**
- * The best run of three consecutive frames, which counts as much as its middle one: a fluke in one frame cannot win.
+ * The best run of three consecutive frames. It scores as much as its middle one, so that one lucky frame cannot win.
  * @param {Face[][]} frames the faces of each
  * @param {number} target index of the asked expression
  * @returns {Outcome}

@@ -1,4 +1,4 @@
-// Best scores, and whether the tutorial was seen. Nothing else is kept, and nothing at all where the browser forbids it.
+// Stores the best scores and whether the tutorial was seen, if the browser allows it, and nothing else.
 
 const KEY = 'best-actor';
 

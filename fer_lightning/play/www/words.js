@@ -1,4 +1,4 @@
-// Every sentence that depends on what happened.
+// The sentences that depend on the state of the game.
 
 /** @typedef {import('./game.js').Defect} Defect */
 /** @typedef {import('./game.js').Mode} Mode */
@@ -38,10 +38,10 @@ export const TUTORIAL = [
 export const TROUBLES = {
   denied: {
     title: 'The camera is blocked for this page.',
-    text: 'Allow it with the camera sign in the address bar, then try again.',
+    text: 'Allow it with the camera icon in the address bar, then try again.',
   },
   dismissed: {
-    title: 'The question about the camera was closed.',
+    title: 'The camera request was dismissed.',
     text: 'Try again and choose “Allow”. Nothing is recorded, and nothing leaves this tab.',
   },
   missing: {title: 'There is no camera here.', text: 'Plug one in and try again.'},
@@ -49,7 +49,7 @@ export const TROUBLES = {
     title: 'The camera is busy.',
     text: 'Another program may be using it. Close that program and try again.',
   },
-  ended: {title: 'The camera went away.', text: 'Plug it back in. The round goes on where it stopped.'},
+  ended: {title: 'The camera was disconnected.', text: 'Plug it back in, and the round continues.'},
   insecure: {
     title: 'This address cannot use a camera.',
     text: 'Browsers allow cameras on https pages, and on the machine that runs fer-play.',
@@ -70,8 +70,8 @@ export const DEFECTS = {
     action: 'Check again',
   },
   loading: {
-    title: 'Some parts of the game did not arrive.',
-    text: 'Check that the connection, or fer-play, is still there.',
+    title: 'Part of the game failed to load.',
+    text: 'Check your connection, and that fer-play is still running.',
     action: 'Try again',
   },
   model: {
@@ -89,7 +89,7 @@ export const MISSES = {
   },
   'lost-face': {
     title: 'Your face left the picture.',
-    camera: 'Stay in view until the moment is over.',
+    camera: 'Stay in view until the pictures are taken.',
     photo: 'Choose a photo that shows a face from the front.',
   },
 };
@@ -104,7 +104,7 @@ export const DOUBTS = {
  * @returns {string}
  */
 export function several(faces) {
-  return `There are ${faces} faces in the picture. The largest one plays.`;
+  return `There are ${faces} faces in the picture. Only the largest one is scored.`;
 }
 
 /**
