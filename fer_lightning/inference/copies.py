@@ -49,8 +49,14 @@ class Copies:
             self._stems[source] = stem
 
     def path(self, source: Path | int, what: str, suffix: str) -> Path:
-        """Where a copy or a chart of ``source`` goes."""
-        return self.folder / f"{self._stems[source]}_{what}{suffix}"
+        """Where a copy or a chart of ``source`` goes.
+
+        Raises:
+            FerError: there is a symbolic link in its place.
+        """
+        target = self.folder / f"{self._stems[source]}_{what}{suffix}"
+        _refuse_link(target)
+        return target
 
     def save(self, picture: Image.Image, source: Path | int) -> None:
         """Write an annotated RGB picture at its size: JPEG, or PNG if it is too long for that."""
@@ -91,7 +97,7 @@ class Crops:
         """Write the crop of face ``number`` (from 1) of ``count``, grey, 48x48, as PNG.
 
         Raises:
-            FerError: there is another picture in its place.
+            FerError: there is another picture or a symbolic link in its place.
         """
         name = self._names[source]
         stem = _shortened(name.stem) + ("" if count == 1 else f"_face{number}")
@@ -101,11 +107,18 @@ class Crops:
             path = name.with_name(f"{stem}_{copies}.png")
         self._taken.add(path)
         target = self.folder / path
+        _refuse_link(target)
         if target.exists() and not _is_crop(target):
             raise FerError(f"{target} exists and is not a crop of a face; choose another folder")
         with replacing(target) as temporary:
             crop.save(temporary, "PNG")
         self.written += 1
+
+
+def _refuse_link(target: Path) -> None:
+    """Raise FerError for a symbolic link: its name does not show that what it points to may be replaced."""
+    if target.is_symlink():
+        raise FerError(f"{target} is a symbolic link; remove it, or choose another folder")
 
 
 def _is_crop(path: Path) -> bool:

@@ -99,10 +99,10 @@ def replacing(path: Path) -> Iterator[Path]:
     umask. A missing folder is created. The content is flushed to disk before the rename, and the rename before the
     block ends, so neither is lost if the machine crashes.
     """
-    target = Path(os.path.realpath(path))
-    if target.exists() and not target.is_file() and not target.is_dir():
-        yield target
+    if path.exists() and not path.is_file() and not path.is_dir():
+        yield path  # with its links, because the pipe behind /dev/stdout has no path of its own
         return
+    target = Path(os.path.realpath(path))
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = _make_beside(target)
     try:

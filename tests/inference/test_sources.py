@@ -1,9 +1,11 @@
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from fer_lightning.errors import FerError
 from fer_lightning.inference import sources
-from fer_lightning.inference.copies import Copies
+from fer_lightning.inference.copies import Copies, Crops
 
 
 @pytest.fixture
@@ -62,3 +64,18 @@ def test_many_files_of_one_name_are_numbered_in_linear_time():
 def test_a_long_name_leaves_room_for_its_ending():
     source = Path("é" * 125 + ".jpg")
     assert len(Copies(Path("out"), {source: source}).path(source, "over_time", ".png").name.encode()) < 255
+
+
+def test_links_in_the_place_of_copies_and_crops_are_refused(tmp_path):
+    """What they point to would be overwritten."""
+    source, letter = Path("a.jpg"), tmp_path / "letter.txt"
+    letter.write_text("dear")
+    (tmp_path / "a_expressions.jpg").symlink_to(letter)
+    (tmp_path / "a.png").symlink_to(tmp_path / "new.png")
+    picture = Image.new("RGB", (60, 60))
+    with pytest.raises(FerError, match=r"a_expressions.jpg is a symbolic link"):
+        Copies(tmp_path, {source: source}).save(picture, source)
+    with pytest.raises(FerError, match=r"a.png is a symbolic link"):
+        Crops(tmp_path, {source: source}).save(picture, source, 1, 1)
+    assert letter.read_text() == "dear"
+    assert not (tmp_path / "new.png").exists()

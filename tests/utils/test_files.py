@@ -57,6 +57,18 @@ def test_a_pipe_is_written_and_not_replaced(tmp_path):
     assert pipe.is_fifo()
 
 
+def test_a_pipe_behind_a_link_that_has_no_path(tmp_path):
+    """Such a link is /dev/stdout if the output goes to a pipe."""
+    end, other_end = os.pipe()
+    try:
+        (tmp_path / "stdout").symlink_to(f"/proc/self/fd/{other_end}")
+        files.write_text(tmp_path / "stdout", "rows")
+        assert os.read(end, 100) == b"rows"
+    finally:
+        os.close(end)
+        os.close(other_end)
+
+
 def test_permissions_follow_the_umask_and_the_former_file(tmp_path):
     former = os.umask(0o077)
     try:
