@@ -52,9 +52,14 @@ def open_picture(source: Path | IO[bytes]) -> Image.Image:
         raise FerError(f"{_name(source)} has more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels") from None
     except UnidentifiedImageError:
         raise FerError(f"{_name(source)} is not an image that can be read ({', '.join(FORMATS)})") from None
-    except (OSError, ValueError, SyntaxError, EOFError, OverflowError, MemoryError) as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise FerError(f"{_name(source)} is not an image that can be read: {reason}") from error
+    except FerError:
+        raise
+    except Exception as error:  # on damaged files Pillow raises anything, such as a TypeError for a tag of a TIFF
+        raise FerError(f"{_name(source)} is not an image that can be read: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _name(source: Path | IO[bytes]) -> str:
@@ -108,8 +113,8 @@ def upright_rgb(image: Image.Image) -> Image.Image:
     """
     try:
         return _as_rgb(ImageOps.exif_transpose(image))
-    except (OSError, ValueError, SyntaxError, EOFError, OverflowError, MemoryError) as error:
-        raise FerError(f"the image cannot be read: {' '.join(str(error).split()) or type(error).__name__}") from error
+    except Exception as error:  # as in open_picture
+        raise FerError(f"the image cannot be read: {_reason(error)}") from error
 
 
 def _as_rgb(upright: Image.Image) -> Image.Image:

@@ -1,4 +1,5 @@
 import os
+import struct
 
 import numpy as np
 import pytest
@@ -62,6 +63,14 @@ def test_a_picture_that_is_cut_off(tmp_path, faces):
     path = save(tmp_path / "face.jpg", faces.pixels[0])
     path.write_bytes(path.read_bytes()[:-200])
     with pytest.raises(FerError, match=r"face\.jpg is not an image"):
+        read_face(path)
+
+
+def test_a_tag_of_the_wrong_type(tmp_path, faces):
+    """Pillow raises a TypeError for a TIFF whose place of the pixels is bytes instead of a number."""
+    path = save(tmp_path / "face.tif", faces.pixels[0])
+    path.write_bytes(path.read_bytes().replace(struct.pack("<HHI", 273, 4, 1), struct.pack("<HHI", 273, 7, 1)))
+    with pytest.raises(FerError, match=r"face\.tif is not an image"):
         read_face(path)
 
 
