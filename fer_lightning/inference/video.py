@@ -143,8 +143,10 @@ def writing(path: Path, rate: float) -> Iterator["VideoWriter"]:
                 writer = VideoWriter(file, rate)
                 try:
                     yield writer
-                finally:
-                    writer.close()
+                    writer.finish()
+                except BaseException:
+                    writer.abandon()
+                    raise
         except OSError as error:
             reason = "the disk may be full" if error.errno in NO_ROOM else error.strerror or str(error)
             raise FerError(f"{path} could not be written; {reason}") from error
@@ -160,11 +162,16 @@ class VideoWriter:
         self._stream: Any = None
         self._last = -1
 
-    def close(self) -> None:
+    def finish(self) -> None:
         """Write what the encoder holds back, and the index."""
         if self._stream is not None:
             self._container.mux(self._stream.encode())
         self._container.close()
+
+    def abandon(self) -> None:
+        """Close an unfinished file, which may no longer be writable."""
+        with contextlib.suppress(OSError, self._av.FFmpegError):
+            self._container.close()
 
     def write(self, frame: Image.Image, seconds: float | None = None) -> None:
         """Add a frame.

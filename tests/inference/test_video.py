@@ -1,4 +1,5 @@
 import json
+import resource
 import shutil
 
 import numpy as np
@@ -84,6 +85,25 @@ def test_an_interrupted_copy_is_not_left_behind(tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         half_written()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_is_full_before_the_last_frame(tmp_path):
+    """A limit on file sizes stands in for a full disk; closing the file then fails in another way."""
+    noise = np.random.default_rng(0).integers(0, 256, (30, 240, 320, 3), dtype=np.uint8)
+
+    def copy() -> None:
+        with video.writing(tmp_path / "copy.mp4", 10) as writer:
+            for frame in noise:
+                writer.write(Image.fromarray(frame))
+
+    former = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, former[1]))
+    try:
+        with pytest.raises(FerError, match=r"copy.mp4 could not be written; the disk may be full"):
+            copy()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, former)
     assert list(tmp_path.iterdir()) == []
 
 
