@@ -43,7 +43,7 @@ def open_picture(source: Path | IO[bytes]) -> Image.Image:
         require_regular_file(source)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit is our own
+            warnings.simplefilter("ignore")  # about sizes, where the limit is our own, and about damaged EXIF data
             with Image.open(source, formats=FORMATS) as opened:
                 _fit_into_memory(opened, source)
                 ImageOps.exif_transpose(opened, in_place=True)

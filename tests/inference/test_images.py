@@ -1,5 +1,6 @@
 import os
 import struct
+import warnings
 
 import numpy as np
 import pytest
@@ -72,6 +73,15 @@ def test_a_tag_of_the_wrong_type(tmp_path, faces):
     path.write_bytes(path.read_bytes().replace(struct.pack("<HHI", 273, 4, 1), struct.pack("<HHI", 273, 7, 1)))
     with pytest.raises(FerError, match=r"face\.tif is not an image"):
         read_face(path)
+
+
+def test_damaged_exif_data_are_not_warned_about(tmp_path, faces):
+    """Pillow's warnings would be several lines on standard error, with the place of the installed package."""
+    path = save(tmp_path / "face.jpg", faces.pixels[0], exif=b"Exif\0\0II*\0\x08\0\0\0\x05\0\x12\x01\x03\0")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        read_face(path)
+    assert caught == []
 
 
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 50 50\n0 0 50 50 rectfill\nshowpage\n%%EOF\n"
