@@ -66,7 +66,8 @@ def _log_in_to_wandb(name: str) -> None:
     try:
         wandb.login()
     except wandb.errors.Error as error:
+        reason = str(error).rstrip(".")
         raise FerError(
-            f"logger.{name} cannot log in to Weights & Biases: {error}; run wandb login, set WANDB_API_KEY, "
+            f"logger.{name} cannot log in to Weights & Biases: {reason}; run wandb login, set WANDB_API_KEY, "
             f"or set logger.{name}.offline=true"
         ) from error
