@@ -3,7 +3,8 @@
 A reader either reads or raises FerError; anything else, a hang or memory without bound is a mistake of ours. The
 targets are also what tests/data/test_properties.py tries, on fewer inputs and without Atheris (pip install atheris).
 Inputs that reach new code are kept in outputs/fuzz/TARGET, from which the next search begins; an input that a
-reader stumbled over is in outputs/fuzz.
+reader stumbled over is in outputs/fuzz. Most targets write each input to a temporary folder: with TMPDIR=/dev/shm, a
+search tries several times as many.
 """
 
 import argparse

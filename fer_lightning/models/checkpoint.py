@@ -167,7 +167,7 @@ class Trained:
         for path, settings in zip(self.paths, self.settings, strict=True):
             found = settings["model"].get("num_classes", NUM_CLASSES)
             if found != classes:
-                raise FerError(f"{path} has {found} classes, but the data need {classes} (data=ferplus has 8)")
+                raise FerError(f"{path} has {found} classes, but {classes} are needed (FER+ labels have 8)")
         return self.networks[0] if len(self.networks) == 1 else AverageOverNetworks(self.networks).eval()
 
 

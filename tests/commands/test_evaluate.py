@@ -114,4 +114,4 @@ def test_unknown_views(folder):
 def test_other_classes(folder):
     checkpoint = save_checkpoint(folder / "best.ckpt")
     process = evaluate(folder, f"ckpt={checkpoint}", "data=ferplus", f"data.dir={folder}")
-    assert_one_sentence(process, "best.ckpt has 7 classes, but the data need 8")
+    assert_one_sentence(process, "best.ckpt has 7 classes, but 8 are needed")
