@@ -82,6 +82,7 @@ def _named_by(word: str, sources: Sources, leave_out: Path | None) -> dict[Sourc
 def _in_folder(folder: Path, sources: Sources, leave_out: Path | None) -> dict[Source, Path]:
     found: dict[Source, Path] = {}
     skipped: Counter[str] = Counter()
+    complaints = len(sources.complaints)
     left_out = None if leave_out is None else leave_out.resolve()
     for path in sorted(_walk(folder, sources)):
         kind = _why_skipped(path)
@@ -93,7 +94,7 @@ def _in_folder(folder: Path, sources: Sources, leave_out: Path | None) -> dict[S
             skipped[kind] += 1
     if skipped:
         sources.skipped[folder] = skipped
-    if not found:
+    if not found and len(sources.complaints) == complaints:
         raise FerError(f"{folder} contains no pictures ({', '.join(images.SUFFIXES)})")
     return found
 

@@ -1,3 +1,5 @@
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -79,3 +81,16 @@ def test_links_in_the_place_of_copies_and_crops_are_refused(tmp_path):
         Crops(tmp_path, {source: source}).save(picture, source, 1, 1)
     assert letter.read_text() == "dear"
     assert not (tmp_path / "new.png").exists()
+
+
+def test_a_folder_that_cannot_be_read_is_one_complaint(tmp_path, monkeypatch):
+    """Root may read every folder, so the system's refusal is a stand-in."""
+    (tmp_path / "locked").mkdir()
+
+    def refuse(path):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    found = sources.find([str(tmp_path / "locked")])
+    assert found.complaints == [f"{tmp_path}/locked cannot be read: Permission denied"]
+    assert not found.names
