@@ -5,7 +5,6 @@ range, which sees 192x192 and finds smaller faces. The build fetches both files 
 """
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +15,10 @@ from fer_lightning.errors import FerError
 from fer_lightning.inference.boxes import Box
 from fer_lightning.utils.quiet import quiet_native_code
 
+COLUMNS = 9  # of what ``BlazeFace.look`` returns
+
 _MOST_TILT = 60  # degrees; every detection that lay further on its side was a mistake
+_ROUNDING = 1e-3  # of a logit: scores are computed from so little below the threshold on
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,12 @@ class Detection:
     bottom: float
     score: float
     eyes: tuple[tuple[float, float], tuple[float, float]]
+
+    @classmethod
+    def from_row(cls, row: np.ndarray) -> "Detection":
+        """One row of what ``BlazeFace.look`` returns."""
+        left, top, right, bottom, score, *eyes = row.tolist()
+        return cls(left, top, right, bottom, score, ((eyes[0], eyes[1]), (eyes[2], eyes[3])))
 
     @property
     def box(self) -> Box:
@@ -97,13 +105,13 @@ class BlazeFace:
             self._interpreter.allocate_tensors()
         self.size = model.size
         self.anchors = _anchors(model.grids)
-        (self._input,) = self._interpreter.get_input_details()
+        self._input = self._interpreter.get_input_details()[0]["index"]
         outputs = {int(each["shape"][2]): each["index"] for each in self._interpreter.get_output_details()}
         self._boxes, self._scores = outputs[16], outputs[1]
 
     def look(
         self, part: Image.Image, corner: tuple[float, float], side: float, picture: tuple[int, int], least: float
-    ) -> Iterator[Detection]:
+    ) -> np.ndarray:
         """The faces in one square of a picture, without those that its edges cut.
 
         Args:
@@ -112,42 +120,69 @@ class BlazeFace:
             side: its side in pixels of the picture.
             picture: width and height of the picture.
             least: the smallest score of a face.
+
+        Returns:
+            float32 [N, COLUMNS], a row for each face: left, top, right, bottom, score, and x and y of both eyes.
         """
-        self._interpreter.set_tensor(self._input["index"], np.asarray(part, np.float32)[None] / 127.5 - 1)
+        self._fill_input(part)
         self._interpreter.invoke()
         logits = self._interpreter.get_tensor(self._scores)[0, :, 0]
-        scores = 1 / (1 + np.exp(-np.clip(logits, -60, 60)))
-        rows = np.flatnonzero(scores >= least)
+        rows = np.flatnonzero(logits >= math.log(least / (1 - least)) - _ROUNDING)
+        scores = 1 / (1 + np.exp(-np.clip(logits[rows], -60, 60)))
+        rows, scores = rows[scores >= least], scores[scores >= least]
         # centre, size, and six points: eyes, nose, mouth, ears; all in fractions of the square
         values = self._interpreter.get_tensor(self._boxes)[0, rows].reshape(-1, 8, 2) / self.size
         values[:, [0, *range(2, 8)]] += self.anchors[rows, None]
+        centre, size, eyes = values[:, 0], values[:, 1], values[:, 2:4]
+        first, last = centre - size / 2, centre + size / 2
         (left, top), (width, height) = corner, picture
-        for score, (centre, size, one, other, *_) in zip(scores[rows], values, strict=True):
-            first, last = centre - size / 2, centre + size / 2
-            x0, y0, x1, y1 = left + first[0] * side, top + first[1] * side, left + last[0] * side, top + last[1] * side
-            cut = (
-                (first[0] < 0 and left > 0)
-                or (first[1] < 0 and top > 0)
-                or (last[0] > 1 and left + side < width)
-                or (last[1] > 1 and top + side < height)
-            )
-            eyes = [(float(left + x * side), float(top + y * side)) for x, y in (one, other)]
-            face = Detection(float(x0), float(y0), float(x1), float(y1), float(score), (eyes[0], eyes[1]))
-            if not cut and abs(face.tilt) <= _MOST_TILT and x1 > x0 and y1 > y0:
-                yield face
+        starts_inside = left > 0, top > 0
+        ends_inside = left + side < width, top + side < height
+        cut = ((first < 0) & starts_inside) | ((last > 1) & ends_inside)
+        fall, run = (eyes[:, 1] - eyes[:, 0]).T[::-1]
+        kept = ~cut.any(axis=1) & (np.abs(np.degrees(np.arctan2(fall, run))) <= _MOST_TILT) & (size > 0).all(axis=1)
+        places = np.stack([first, last, *eyes.swapaxes(0, 1)], axis=1)[kept]  # [N, 4, 2]
+        places = np.float32(corner) + places * np.float32(side)
+        return np.concatenate(
+            [places[:, :2].reshape(-1, 4), scores[kept, None], places[:, 2:].reshape(-1, 4)], axis=1, dtype=np.float32
+        )
+
+    def _fill_input(self, part: Image.Image) -> None:
+        # written in place; LiteRT refuses to run while anybody holds this view
+        pixels = self._interpreter.tensor(self._input)()[0]
+        np.divide(part, np.float32(127.5), out=pixels, dtype=np.float32)
+        pixels -= 1
 
 
-def square(picture: Image.Image, left: float, top: float, side: float, size: int) -> Image.Image:
-    """A square of an RGB picture, resized to ``size`` pixels a side; what lies beyond the picture is black."""
+def square(
+    picture: Image.Image, left: float, top: float, side: float, size: int, *, mirrored: bool = False
+) -> Image.Image:
+    """A square of an RGB picture, resized to ``size`` pixels a side.
+
+    Args:
+        mirrored: whether the picture is mirrored at its edges where the square reaches beyond it, and not black.
+    """
     box = max(left, 0.0), max(top, 0.0), min(left + side, picture.width), min(top + side, picture.height)
+    if not (box[2] > box[0] and box[3] > box[1]):
+        return Image.new("RGB", (size, size))
+    # only the part within the picture: the square of a long strip is larger than any memory
+    scale = size / side
+    width, height = max(1, round((box[2] - box[0]) * scale)), max(1, round((box[3] - box[1]) * scale))
+    inner = picture.resize((width, height), Image.Resampling.BILINEAR, box=box, reducing_gap=2.0)
+    if inner.size == (size, size):
+        return inner
+    x, y = round((box[0] - left) * scale), round((box[1] - top) * scale)
+    if mirrored:
+        return Image.fromarray(np.asarray(inner)[np.ix_(_mirrored(size, y, height), _mirrored(size, x, width))])
     canvas = Image.new("RGB", (size, size))
-    if box[2] > box[0] and box[3] > box[1]:
-        # only the part within the picture: the square of a long strip is larger than any memory
-        scale = size / side
-        inner_size = (max(1, round((box[2] - box[0]) * scale)), max(1, round((box[3] - box[1]) * scale)))
-        inner = picture.resize(inner_size, Image.Resampling.BILINEAR, box=box, reducing_gap=2.0)
-        canvas.paste(inner, (round((box[0] - left) * scale), round((box[1] - top) * scale)))
+    canvas.paste(inner, (x, y))
     return canvas
+
+
+def _mirrored(size: int, start: int, length: int) -> np.ndarray:
+    """For ``size`` pixels, which of ``length`` each shows if these begin at ``start`` and are mirrored at both ends."""
+    places = (np.arange(size) - start) % (2 * length)
+    return np.minimum(places, 2 * length - 1 - places)
 
 
 def _anchors(grids: tuple[tuple[int, int], ...]) -> np.ndarray:

@@ -1,5 +1,9 @@
 """Boxes in pictures, as (left, top, right, bottom) in pixels."""
 
+from collections.abc import Sequence
+
+import numpy as np
+
 Box = tuple[float, float, float, float]
 
 
@@ -21,6 +25,29 @@ def overlap(one: Box, other: Box) -> float:
     return both / (area(one) + area(other) - both)
 
 
-def overlap_of_smaller(one: Box, other: Box) -> float:
-    """The share of the smaller box that both cover, 0..1."""
-    return intersection(one, other) / min(area(one), area(other))
+def overlaps(rows: np.ndarray, box: Sequence[float]) -> np.ndarray:
+    """Intersection over union of each of many boxes with one.
+
+    Args:
+        rows: [N, 4 or more], the boxes in the first four columns.
+
+    Returns:
+        [N], 0..1.
+    """
+    both, areas, area_of_box = _intersections(rows, box)
+    return both / (areas + area_of_box - both)
+
+
+def overlaps_of_smaller(rows: np.ndarray, box: Sequence[float]) -> np.ndarray:
+    """The share of the smaller one that both cover, of each of many boxes and one; see ``overlaps``."""
+    both, areas, area_of_box = _intersections(rows, box)
+    return both / np.minimum(areas, area_of_box)
+
+
+def _intersections(rows: np.ndarray, box: Sequence[float]) -> tuple[np.ndarray, np.ndarray, float]:
+    """What each box and the one cover together, the area of each, and that of the one."""
+    left, top, right, bottom = rows[:, :4].T
+    width = np.minimum(right, box[2]) - np.maximum(left, box[0])
+    height = np.minimum(bottom, box[3]) - np.maximum(top, box[1])
+    both = np.maximum(width, 0) * np.maximum(height, 0)
+    return both, (right - left) * (bottom - top), (box[2] - box[0]) * (box[3] - box[1])
