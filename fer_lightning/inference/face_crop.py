@@ -32,17 +32,17 @@ def crop_face(picture: Image.Image, face: Detection) -> np.ndarray:
     centre_x -= math.sin(angle) * CROP_DOWN * side
     centre_y += math.cos(angle) * CROP_DOWN * side
     reach = math.ceil(side * 0.75) + 2  # of a square that holds the crop at any angle
-    square = _bordered_square(picture.convert("L"), round(centre_x), round(centre_y), reach)
+    square = _bordered_square(picture, round(centre_x), round(centre_y), reach)
     upright = square.rotate(face.tilt, Image.Resampling.BICUBIC)
     edge = reach - side / 2
     box = (edge, edge, edge + side, edge + side)
     return np.asarray(upright.resize((IMAGE_SIZE, IMAGE_SIZE), Image.Resampling.BILINEAR, box=box))
 
 
-def _bordered_square(grey: Image.Image, x: int, y: int, reach: int) -> Image.Image:
-    """The pixels around (x, y), ``reach`` to each side, the border repeated where the picture ends."""
-    width, height = grey.size
+def _bordered_square(picture: Image.Image, x: int, y: int, reach: int) -> Image.Image:
+    """The pixels around (x, y) in grey, ``reach`` to each side, the border repeated where the picture ends."""
+    width, height = picture.size
     columns = np.clip(np.arange(x - reach, x + reach), 0, width - 1)
     rows = np.clip(np.arange(y - reach, y + reach), 0, height - 1)
-    inner = np.asarray(grey.crop((columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)))
+    inner = np.asarray(picture.crop((columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)).convert("L"))
     return Image.fromarray(inner[np.ix_(rows - rows[0], columns - columns[0])])

@@ -19,6 +19,7 @@ _COARSE = 2  # the longer side of the picture, in the smallest parts that are lo
 # the search for small faces. Of 222 faces of at least 12 pixels in the full-range model's input, nine in ten reach
 # 0.3; what is seen at 0.3 is then confirmed or refuted
 _FIRST_SCORE = 0.3
+_FIRST_SCORE_FINE = 0.4  # which keeps the time short: there are many fine tiles
 _FIRST_SCORE_WHOLE = 0.5  # of the short-range model on the whole picture, and of both on a turned one
 _AGAIN_SCORE_TURNED = 0.75  # a cup of coffee on its side reaches 0.63
 # tiles are left out if all faces of the whole picture are large and nothing else in it reaches this score. On the open
@@ -105,9 +106,9 @@ class FaceDetector:
         whole = self._whole(picture, _HINT)
         faces.add_by_evidence(whole[whole[:, 4] >= _FIRST_SCORE])
         if len(faces.without_known(whole)) or _smallest(faces) < longest / _LARGE:
-            faces.add_by_evidence(self._tiles(picture, _TILES))
+            faces.add_by_evidence(self._tiles(picture, _TILES, _FIRST_SCORE))
         if 0 < _smallest(faces) < longest / _CROWD:
-            faces.add_by_evidence(self._tiles(picture, _FINE_TILES))
+            faces.add_by_evidence(self._tiles(picture, _FINE_TILES, _FIRST_SCORE_FINE))
 
     def _search_strictly(self, picture: Image.Image, faces: ConfirmedFaces) -> None:
         faces.add_each(self._whole(picture, _FIRST_SCORE_WHOLE))
@@ -163,7 +164,7 @@ class FaceDetector:
             seen.append(model.look(part, (left, top), side, picture.size, score))
         return np.concatenate(seen)
 
-    def _tiles(self, picture: Image.Image, across: float) -> np.ndarray:
+    def _tiles(self, picture: Image.Image, across: float, least: float) -> np.ndarray:
         """What the full-range model sees in overlapping tiles, of which ``across`` make up the longer side.
 
         Returns:
@@ -180,7 +181,7 @@ class FaceDetector:
             for left in _starts(width, size, _TILE_STEP):
                 x, y = round(left), round(top)
                 tile = resized.crop((x, y, x + size, y + size))
-                seen.append(self._full.look(tile, (x / scale, y / scale), side, picture.size, _FIRST_SCORE))
+                seen.append(self._full.look(tile, (x / scale, y / scale), side, picture.size, least))
         return np.concatenate(seen)
 
 

@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 log = logging.getLogger(__name__)
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -81,6 +79,8 @@ def locked(path: Path, wait: float = -1) -> Iterator[None]:
         filelock.Timeout: another process still holds the lock.
         OSError: the folder is not writable.
     """
+    from filelock import FileLock  # a twentieth of the start of fer-predict, which locks nothing
+
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = path.with_name(f".{path.name}.lock")
     with FileLock(lock, timeout=wait):
