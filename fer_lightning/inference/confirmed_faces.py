@@ -22,7 +22,7 @@ _UNDECIDED = 0.0  # evidence of the short-range model's looks below which the fu
 _UNDECIDED_FRAMING = 2.7  # side of the square that it is shown, in boxes
 _NOT_SEEN = 0.05  # its score if it sees no face there
 _LEAST_EVIDENCE = 0.5
-_SAME_PLACE = 0.6  # overlap of two candidates, the second of which is not looked at again
+_SAME_PLACE = 0.5  # overlap of two candidates, the second of which is not looked at again
 
 
 class ConfirmedFaces:

@@ -26,6 +26,7 @@ _AGAIN_SCORE_TURNED = 0.75  # a cup of coffee on its side reaches 0.63
 # set, tiles found faces in 16 photos: the smallest face known before had 0.06 of the longer side at most, or there was
 # none, and the highest of the other scores was 0.11 or more
 _HINT = 0.1
+_ROOM_FOR_FULL, _ROOM_FOR_SHORT = 1.25, 1.5  # sides of the square around the whole picture, in the picture's
 _LARGE = 10  # the longer side of the picture, in large faces
 _TILES = 2.4  # the longer side of the picture, in tiles
 _FINE_TILES = 5.0
@@ -103,12 +104,13 @@ class FaceDetector:
 
     def _search_small(self, picture: Image.Image, faces: ConfirmedFaces) -> None:
         longest = max(picture.size)
-        whole = self._whole(picture, _HINT)
-        faces.add_by_evidence(whole[whole[:, 4] >= _FIRST_SCORE])
-        if len(faces.without_known(whole)) or _smallest(faces) < longest / _LARGE:
-            faces.add_by_evidence(self._tiles(picture, _TILES, _FIRST_SCORE))
+        seen = self._whole(picture, _HINT)
+        faces.add_by_evidence(seen[seen[:, 4] >= _FIRST_SCORE])
+        if len(faces.without_known(seen)) or _smallest(faces) < longest / _LARGE:
+            seen = self._tiles(picture, _TILES, _HINT)
+            faces.add_by_evidence(seen[seen[:, 4] >= _FIRST_SCORE])
         if 0 < _smallest(faces) < longest / _CROWD:
-            faces.add_by_evidence(self._tiles(picture, _FINE_TILES, _FIRST_SCORE_FINE))
+            faces.add_by_evidence(self._tiles(picture, _FINE_TILES, _FIRST_SCORE_FINE, near=seen))
 
     def _search_strictly(self, picture: Image.Image, faces: ConfirmedFaces) -> None:
         faces.add_each(self._whole(picture, _FIRST_SCORE_WHOLE))
@@ -153,36 +155,52 @@ class FaceDetector:
             Rows as ``BlazeFace.look`` returns them.
         """
         copy = picture.reduce(max(1, max(picture.size) // (2 * self._full.size)))  # faster to resize three times
-        seen = []
-        for model, factor, score in (
-            (self._short, 1.5, _FIRST_SCORE_WHOLE),
-            (self._short, 1.0, _FIRST_SCORE_WHOLE),
-            (self._full, 1.25, least),
-        ):
+
+        def look(model: BlazeFace, factor: float, score: float) -> np.ndarray:
             part = square(copy, *_centred(copy, factor), model.size)
             left, top, side = _centred(picture, factor)
-            seen.append(model.look(part, (left, top), side, picture.size, score))
-        return np.concatenate(seen)
+            return model.look(part, (left, top), side, picture.size, score)
 
-    def _tiles(self, picture: Image.Image, across: float, least: float) -> np.ndarray:
+        seen = np.concatenate(
+            [look(self._short, 1.0, _FIRST_SCORE_WHOLE), look(self._full, _ROOM_FOR_FULL, least)]
+        )
+        if (seen[:, 4] >= _FIRST_SCORE_WHOLE).any():
+            return seen
+        return np.concatenate([seen, look(self._short, _ROOM_FOR_SHORT, _FIRST_SCORE_WHOLE)])
+
+    def _tiles(
+        self, picture: Image.Image, across: float, least: float, near: np.ndarray | None = None
+    ) -> np.ndarray:
         """What the full-range model sees in overlapping tiles, of which ``across`` make up the longer side.
+
+        Args:
+            near: rows as ``BlazeFace.look`` returns them. If given, tiles are left out in which no such face has its
+                centre.
 
         Returns:
             Rows as ``BlazeFace.look`` returns them; none if the tiles would be too small.
         """
         side, size = max(picture.size) / across, self._full.size
+        seen = [np.empty((0, COLUMNS), np.float32)]
         if side < _MIN_FULL_TILE:
-            return np.empty((0, COLUMNS), np.float32)
+            return seen[0]
         scale = size / side
         width, height = (max(1, round(length * scale)) for length in picture.size)
-        resized = picture.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0)
-        seen = []
+        resized = picture.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=1.0)
         for top in _starts(height, size, _TILE_STEP):
             for left in _starts(width, size, _TILE_STEP):
                 x, y = round(left), round(top)
-                tile = resized.crop((x, y, x + size, y + size))
-                seen.append(self._full.look(tile, (x / scale, y / scale), side, picture.size, least))
+                corner = x / scale, y / scale
+                if near is None or _any_centre_in(near, corner, side):
+                    tile = resized.crop((x, y, x + size, y + size))
+                    seen.append(self._full.look(tile, corner, side, picture.size, least))
         return np.concatenate(seen)
+
+
+def _any_centre_in(faces: np.ndarray, corner: tuple[float, float], side: float) -> bool:
+    """Whether the centre of any face lies in a square."""
+    centres = (faces[:, :2] + faces[:, 2:4]) / 2 - corner
+    return bool(((centres >= 0) & (centres < side)).all(axis=1).any())
 
 
 def _centred(picture: Image.Image, factor: float) -> tuple[float, float, float]:
