@@ -12,6 +12,7 @@ _PANEL_ROWS = 8  # the label and seven bars
 _ROW = 1.2  # height of a row, in heights of its text
 _LEAST_TEXT = 9.0  # pixels; smaller cannot be read
 _MOST_PANELS = 8  # the panels of more faces would cover each other
+_WIDEST_TAG = 2.0  # boxes; in a crowd of small faces, labels would cover the neighbours
 
 
 def annotate(picture: Image.Image, faces: Sequence[Face]) -> Image.Image:
@@ -19,7 +20,8 @@ def annotate(picture: Image.Image, faces: Sequence[Face]) -> Image.Image:
 
     Args:
         picture: is left as it is.
-        faces: if they are more than eight, no probabilities are drawn, which would cover them.
+        faces: if they are more than eight, no probabilities are drawn, which would cover them. The smallest of them
+            have no label either; the colour of the box shows the expression.
     """
     canvas = picture.copy()
     draw = ImageDraw.Draw(canvas, "RGBA")
@@ -40,7 +42,7 @@ def _colour(face: Face) -> str:
 
 
 class _Tag:
-    """The number and the label, in a line."""
+    """The number and the label in a line, or the number alone if the face is much smaller than the line."""
 
     def __init__(self, draw: ImageDraw.ImageDraw, face: Face, text: float) -> None:
         self._draw = draw
@@ -48,6 +50,8 @@ class _Tag:
         self._text = text
         self._font = ImageFont.load_default(text)
         self._heading = f"{face.number} {face.caption}"
+        if draw.textlength(self._heading, self._font) > _WIDEST_TAG * (face.box[2] - face.box[0]):
+            self._heading = f"{face.number}"
         self.width = draw.textlength(self._heading, self._font) + text / 2
         self.height = _ROW * text
 
@@ -66,7 +70,7 @@ class _Panel(_Tag):
 
     def __init__(self, draw: ImageDraw.ImageDraw, face: Face, text: float) -> None:
         super().__init__(draw, face, text)
-        self._heading += f" {face.probabilities[face.label]:.0%}"
+        self._heading = f"{face.number} {face.caption} {face.probabilities[face.label]:.0%}"
         self._names = max(draw.textlength(f"{label} ", self._font) for label in LABELS)
         self.width = max(self._names + 5 * text, draw.textlength(self._heading, self._font) + text)
         self.height = _PANEL_ROWS * _ROW * text

@@ -38,6 +38,14 @@ def test_a_line_for_each_of_many_faces(count):
     assert changed[91:99, 20:60].all()
 
 
+def test_only_a_number_for_the_small_faces_of_a_crowd():
+    picture = Image.new("RGB", (400, 400), "grey")
+    crowd = [replace(face, box=(x, 100.0, x + 16, 116.0)) for face, x in zip(faces(9), range(10, 370, 40), strict=True)]
+    changed = (np.asarray(annotate(picture, crowd)) != np.asarray(picture)).any(axis=2)
+    assert changed[92:98, 12:18].all()
+    assert not changed[:, 44:48].any()
+
+
 def test_the_number_is_drawn():
     picture = Image.new("RGB", (400, 400), "grey")
     (face,) = faces(1)

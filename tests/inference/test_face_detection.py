@@ -6,7 +6,8 @@ from PIL import Image
 
 from fer_lightning.errors import FerError
 from fer_lightning.inference import face_detection
-from fer_lightning.inference.blazeface import FULL_RANGE, Detection
+from fer_lightning.inference.blazeface import FULL_RANGE, Detection, square
+from fer_lightning.inference.boxes import overlap, overlaps, overlaps_of_smaller
 from fer_lightning.inference.face_crop import crop_face
 from fer_lightning.inference.face_detection import FaceDetector
 from tests.helpers import SKIMAGE
@@ -97,6 +98,42 @@ def test_a_turned_picture(detector, astronaut, turn):
 @pytest.mark.parametrize("name", ["rocket.jpg", "coffee.png", "brick.png"])
 def test_no_face_whichever_way_up(detector, name):
     assert detector.detect(Image.open(SKIMAGE / name).convert("RGB"), turned=True) == []
+
+
+def test_no_tiles_where_one_large_face_is_all_there_is(detector, astronaut, monkeypatch):
+    looks = []
+    look = detector._full.look
+    monkeypatch.setattr(detector._full, "look", lambda *words: looks.append(words) or look(*words))
+    assert len(detector.detect(astronaut)) == 1
+    assert len(looks) == 1
+    small = Image.new("RGB", (1500, 1500), (120, 140, 110))
+    small.paste(astronaut, (20, 20))
+    assert len(detector.detect(small)) == 1
+    assert len(looks) > 9
+
+
+def test_a_face_that_the_edge_cuts(detector, astronaut):
+    """A third of the face lies beyond the picture."""
+    (whole,) = detector.detect(astronaut)
+    left = round(whole.left + (whole.right - whole.left) / 3)
+    (face,) = detector.detect(astronaut.crop((left, 0, 512, 512)))
+    assert overlap(whole.box, (face.left + left, face.top, face.right + left, face.bottom)) > 0.4
+
+
+def test_a_square_beyond_the_picture():
+    picture = Image.fromarray(np.arange(4, dtype=np.uint8).repeat(3).reshape(1, 4, 3).repeat(4, axis=0))
+    black, mirrored = (
+        np.asarray(square(picture, -2, 0, 8, 8, mirrored=each))[:, :, 0].tolist() for each in (False, True)
+    )
+    assert black == [[0, 0, 0, 1, 2, 3, 0, 0]] * 4 + [[0] * 8] * 4
+    assert mirrored == [[1, 0, 0, 1, 2, 3, 3, 2]] * 8
+
+
+def test_overlaps_of_many_boxes():
+    boxes = [(0.0, 0.0, 4.0, 4.0), (2.0, 2.0, 4.0, 4.0), (5.0, 5.0, 6.0, 6.0)]
+    box = (2.0, 0.0, 6.0, 4.0)
+    assert overlaps(np.array(boxes), box).tolist() == pytest.approx([overlap(each, box) for each in boxes])
+    assert overlaps_of_smaller(np.array(boxes), box).tolist() == [0.5, 1.0, 0.0]
 
 
 def test_a_face_that_fills_the_picture(detector, astronaut):
