@@ -63,7 +63,9 @@ def made(folder: Path) -> list[Photo]:
         for top in range(20, 900 - height, height + 20):
             for left in range(20, 1500 - width, width + 20):
                 group.paste(copy, (left, top))
-                faces.append((left + _FACE[0] * width, top + _FACE[1] * height, left + _FACE[2] * width, top + _FACE[3] * height))
+                faces.append(
+                    (left + _FACE[0] * width, top + _FACE[1] * height, left + _FACE[2] * width, top + _FACE[3] * height)
+                )
         path = folder / f"group_{width}.png"
         group.save(path)
         photos.append(Photo(path, faces, [[] for _ in faces]))
@@ -105,6 +107,4 @@ def _same(one: Box, other: Box) -> bool:
     if not intersection(one, other):
         return False
     small, large = sorted((area(one), area(other)))
-    return overlap(one, other) >= 0.3 or (
-        intersection(one, other) > 0.7 * small and large < 6.25 * small
-    )
+    return overlap(one, other) >= 0.3 or (intersection(one, other) > 0.7 * small and large < 6.25 * small)

@@ -142,7 +142,7 @@ class BlazeFace:
         fall, run = (eyes[:, 1] - eyes[:, 0]).T[::-1]
         kept = ~cut.any(axis=1) & (np.abs(np.degrees(np.arctan2(fall, run))) <= _MOST_TILT) & (size > 0).all(axis=1)
         places = np.stack([first, last, *eyes.swapaxes(0, 1)], axis=1)[kept]  # [N, 4, 2]
-        places = np.float32(corner) + places * np.float32(side)
+        places = np.asarray(corner, np.float32) + places * np.float32(side)
         return np.concatenate(
             [places[:, :2].reshape(-1, 4), scores[kept, None], places[:, 2:].reshape(-1, 4)], axis=1, dtype=np.float32
         )
@@ -150,39 +150,8 @@ class BlazeFace:
     def _fill_input(self, part: Image.Image) -> None:
         # written in place; LiteRT refuses to run while anybody holds this view
         pixels = self._interpreter.tensor(self._input)()[0]
-        np.divide(part, np.float32(127.5), out=pixels, dtype=np.float32)
+        np.divide(np.asarray(part), np.float32(127.5), out=pixels, dtype=np.float32)
         pixels -= 1
-
-
-def square(
-    picture: Image.Image, left: float, top: float, side: float, size: int, *, mirrored: bool = False
-) -> Image.Image:
-    """A square of an RGB picture, resized to ``size`` pixels a side.
-
-    Args:
-        mirrored: whether the picture is mirrored at its edges where the square reaches beyond it, and not black.
-    """
-    box = max(left, 0.0), max(top, 0.0), min(left + side, picture.width), min(top + side, picture.height)
-    if not (box[2] > box[0] and box[3] > box[1]):
-        return Image.new("RGB", (size, size))
-    # only the part within the picture: the square of a long strip is larger than any memory
-    scale = size / side
-    width, height = max(1, round((box[2] - box[0]) * scale)), max(1, round((box[3] - box[1]) * scale))
-    inner = picture.resize((width, height), Image.Resampling.BILINEAR, box=box, reducing_gap=2.0)
-    if inner.size == (size, size):
-        return inner
-    x, y = round((box[0] - left) * scale), round((box[1] - top) * scale)
-    if mirrored:
-        return Image.fromarray(np.asarray(inner)[np.ix_(_mirrored(size, y, height), _mirrored(size, x, width))])
-    canvas = Image.new("RGB", (size, size))
-    canvas.paste(inner, (x, y))
-    return canvas
-
-
-def _mirrored(size: int, start: int, length: int) -> np.ndarray:
-    """For ``size`` pixels, which of ``length`` each shows if these begin at ``start`` and are mirrored at both ends."""
-    places = (np.arange(size) - start) % (2 * length)
-    return np.minimum(places, 2 * length - 1 - places)
 
 
 def _anchors(grids: tuple[tuple[int, int], ...]) -> np.ndarray:

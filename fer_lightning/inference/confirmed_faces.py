@@ -5,17 +5,18 @@ import math
 import numpy as np
 from PIL import Image
 
-from fer_lightning.inference.blazeface import BlazeFace, Detection, square
+from fer_lightning.inference.blazeface import BlazeFace, Detection
 from fer_lightning.inference.boxes import Box, overlaps, overlaps_of_smaller
+from fer_lightning.inference.squares import square
 
 FRAMINGS = (2.0, 3.5)  # sides of the squares in which a face has to be found again, in boxes
 SAME_FACE = 0.4  # of the smaller of two boxes, covered by both
 
 _AGAIN_SCORE = 0.6  # if the score at first sight is not given
 
-# if it is given, the sum of the logits of all scores is the evidence. On the 80 photos of the open set and four altered
-# copies of each (mirrored, shrunk, compressed, cut), three scores with a threshold of 1 accept 9 places without a face;
-# with the full-range model's look at the undecided ones it is 1, and more faces are found
+# if it is given, the sum of the logits of all scores is the evidence. On 80 photos and 20 more pictures without a face,
+# three scores of at least 0.5 whose sum is at least 1 find 210 of 222 faces and one false face. Asking the full-range
+# model about undecided places finds 214 and none; a sum of 0 without asking it finds 214 and 11
 _LEAST_AGAIN = 0.4
 _CERTAIN = 1.5  # evidence that is enough after any look
 _UNDECIDED = 0.0  # evidence of the short-range model's looks below which the full-range model is not asked

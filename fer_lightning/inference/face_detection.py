@@ -1,19 +1,19 @@
 """Finds faces in pictures with BlazeFace. NumPy, Pillow and LiteRT; no torch."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from PIL import Image
 
-from fer_lightning.inference.blazeface import COLUMNS, FULL_RANGE, SHORT_RANGE, BlazeFace, Detection, square
+from fer_lightning.inference.blazeface import COLUMNS, FULL_RANGE, SHORT_RANGE, BlazeFace, Detection
 from fer_lightning.inference.boxes import Box, overlaps_of_smaller
 from fer_lightning.inference.confirmed_faces import FRAMINGS, SAME_FACE, ConfirmedFaces
+from fer_lightning.inference.squares import centred, regions, square, starts
 
 # the search for large faces, which the game in the browser makes too (play/www/detection.js). Nine in ten of FER2013's
 # faces reach this score, and 0.6 from nearer and further away
 _MIN_SCORE = 0.7
-_MIN_TILE = 128  # pixels; smaller parts of a picture show the short-range model nothing new
 _COARSE = 2  # the longer side of the picture, in the smallest parts that are looked at
 
 # the search for small faces. Of 222 faces of at least 12 pixels in the full-range model's input, nine in ten reach
@@ -22,12 +22,11 @@ _FIRST_SCORE = 0.3
 _FIRST_SCORE_FINE = 0.4  # which keeps the time short: there are many fine tiles
 _FIRST_SCORE_WHOLE = 0.5  # of the short-range model on the whole picture, and of both on a turned one
 _AGAIN_SCORE_TURNED = 0.75  # a cup of coffee on its side reaches 0.63
-# tiles are left out if all faces of the whole picture are large and nothing else in it reaches this score. On the open
-# set, tiles found faces in 16 photos: the smallest face known before had 0.06 of the longer side at most, or there was
-# none, and the highest of the other scores was 0.11 or more
-_HINT = 0.1
+# tiles are left out if all faces seen in the whole picture are large and nothing else in it reaches this score. On the
+# open set, that leaves out half of the photos, and no face is lost
+_HINT = 0.15
 _HINT_FINE = 0.05  # of a face in a tile; fine tiles are left out if no face in them reaches it
-_ROOM_FOR_FULL, _ROOM_FOR_SHORT = 1.25, 1.5  # sides of the square around the whole picture, in the picture's
+_ROOM_FOR_FULL, _ROOMS_FOR_SHORT = 1.25, (1.0, 1.5)  # sides of squares around the whole picture, in its longer side
 _LARGE = 10  # the longer side of the picture, in large faces
 _TILES = 2.4  # the longer side of the picture, in tiles
 _FINE_TILES = 5.0
@@ -50,8 +49,8 @@ class FaceDetector:
 
     - for large faces: the short-range model on the whole picture and its halves. It takes a few milliseconds, serves
       most frames of a video, and is the search that the game makes;
-    - for small faces too: both models on the whole picture, the full-range model on overlapping tiles, and on smaller
-      tiles if the faces found are small.
+    - for small faces too: the full-range model on the whole picture, on overlapping tiles unless all faces are large,
+      and on smaller tiles if faces are small; the short-range model on the whole picture if the other sees nothing.
 
     Args:
         threads: threads that LiteRT computes with; its own choice when not given.
@@ -73,8 +72,8 @@ class FaceDetector:
             small_faces: whether to look for faces down to a fiftieth of the picture's longer side, and not down to a
                 tenth only.
             known: boxes where faces of any size may be, such as those in a video's frame before.
-            turned: whether to turn the picture by quarters, if no face is found or the most certain is not upright; only if
-                ``small_faces`` too.
+            turned: whether to turn the picture by quarters, if no face is found or the most certain is not upright;
+                only if ``small_faces`` too.
         """
         faces = ConfirmedFaces(self._short, self._full, picture)
         for box in known:
@@ -158,20 +157,17 @@ class FaceDetector:
         copy = picture.reduce(max(1, max(picture.size) // (2 * self._full.size)))  # faster to resize three times
 
         def look(model: BlazeFace, factor: float, score: float) -> np.ndarray:
-            part = square(copy, *_centred(copy, factor), model.size)
-            left, top, side = _centred(picture, factor)
+            part = square(copy, *centred(copy, factor), model.size)
+            left, top, side = centred(picture, factor)
             return model.look(part, (left, top), side, picture.size, score)
 
-        seen = np.concatenate(
-            [look(self._short, 1.0, _FIRST_SCORE_WHOLE), look(self._full, _ROOM_FOR_FULL, least)]
-        )
+        seen = look(self._full, _ROOM_FOR_FULL, least)
         if (seen[:, 4] >= _FIRST_SCORE_WHOLE).any():
             return seen
-        return np.concatenate([seen, look(self._short, _ROOM_FOR_SHORT, _FIRST_SCORE_WHOLE)])
+        # the short-range model sees faces that fill the picture
+        return np.concatenate([seen, *(look(self._short, room, _FIRST_SCORE_WHOLE) for room in _ROOMS_FOR_SHORT)])
 
-    def _tiles(
-        self, picture: Image.Image, across: float, least: float, near: np.ndarray | None = None
-    ) -> np.ndarray:
+    def _tiles(self, picture: Image.Image, across: float, least: float, near: np.ndarray | None = None) -> np.ndarray:
         """What the full-range model sees in overlapping tiles, of which ``across`` make up the longer side.
 
         Args:
@@ -188,8 +184,8 @@ class FaceDetector:
         scale = size / side
         width, height = (max(1, round(length * scale)) for length in picture.size)
         resized = picture.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=1.0)
-        for top in _starts(height, size, _TILE_STEP):
-            for left in _starts(width, size, _TILE_STEP):
+        for top in starts(height, size, _TILE_STEP):
+            for left in starts(width, size, _TILE_STEP):
                 x, y = round(left), round(top)
                 corner = x / scale, y / scale
                 if near is None or _any_centre_in(near, corner, side):
@@ -202,12 +198,6 @@ def _any_centre_in(faces: np.ndarray, corner: tuple[float, float], side: float) 
     """Whether the centre of any face lies in a square."""
     centres = (faces[:, :2] + faces[:, 2:4]) / 2 - corner
     return bool(((centres >= 0) & (centres < side)).all(axis=1).any())
-
-
-def _centred(picture: Image.Image, factor: float) -> tuple[float, float, float]:
-    """Left, top and side of the square around a picture's centre that is ``factor`` times as long as the picture."""
-    side = factor * max(picture.size)
-    return (picture.width - side) / 2, (picture.height - side) / 2, side
 
 
 def _smallest(faces: ConfirmedFaces) -> float:
@@ -232,24 +222,3 @@ def _turned_back(face: Detection, turn: Image.Transpose, width: int, height: int
     (x0, y0), (x1, y1) = back(face.left, face.top), back(face.right, face.bottom)
     eyes = (back(*face.eyes[0]), back(*face.eyes[1]))
     return Detection(min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1), face.score, eyes)
-
-
-def regions(width: int, height: int, finest: int) -> Iterator[tuple[float, float, float]]:
-    """Squares in which to look for large faces, as left, top, side: the picture, half of it and so on, overlapping."""
-    longest = max(width, height)
-    # a face that fills the picture is found when there is room around it
-    for side in (1.5 * longest, float(longest)):
-        yield (width - side) / 2, (height - side) / 2, side
-    side = min(width, height) if longest > 1.25 * min(width, height) else longest / 2
-    while side >= max(_MIN_TILE, longest / finest):
-        for top in _starts(height, side, 0.5):
-            for left in _starts(width, side, 0.5):
-                yield left, top, side
-        side /= 2
-
-
-def _starts(length: float, side: float, step: float) -> list[float]:
-    """Where tiles of ``side`` begin if they cover ``length`` and are at most ``step`` tiles apart."""
-    room = max(length - side, 0)
-    count = math.ceil(room / (side * step)) + 1
-    return [room * index / max(count - 1, 1) for index in range(count)]

@@ -6,10 +6,11 @@ from PIL import Image
 
 from fer_lightning.errors import FerError
 from fer_lightning.inference import face_detection
-from fer_lightning.inference.blazeface import FULL_RANGE, Detection, square
+from fer_lightning.inference.blazeface import FULL_RANGE, Detection
 from fer_lightning.inference.boxes import overlap, overlaps, overlaps_of_smaller
 from fer_lightning.inference.face_crop import crop_face
 from fer_lightning.inference.face_detection import FaceDetector
+from fer_lightning.inference.squares import square
 from tests.helpers import SKIMAGE
 
 

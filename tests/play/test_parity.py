@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
 from fer_lightning.data.synthetic import draw_sample
-from fer_lightning.inference import blazeface, face_crop, face_detection
+from fer_lightning.inference import blazeface, face_crop, squares
 from fer_lightning.inference.blazeface import SHORT_RANGE, Detection
 from fer_lightning.inference.face_crop import crop_face
 from fer_lightning.inference.reader import ExpressionReader, doubt_about
@@ -47,19 +47,19 @@ def ported(node, tmp_path_factory):
     """The values of Python and JavaScript for the same pictures, boxes and squares."""
     folder = tmp_path_factory.mktemp("pictures")
     rng = np.random.default_rng(0)
-    pictures, crops, squares = [], [], []
+    pictures, crops, parts = [], [], []
     for index, size in enumerate(SIZES):
         picture = photo("astronaut.png" if index % 2 else "coffee.png", size)
         found = random_detections(rng, size, 6)
         sides = [float(rng.uniform(5, 2 * max(size))) for _ in range(6)]
         places = [(float(rng.uniform(-side, size[0])), float(rng.uniform(-side, size[1])), side) for side in sides]
         crops.append([crop_face(picture, face) for face in found])
-        squares.append([np.asarray(blazeface.square(picture, *place, SHORT_RANGE.size)) for place in places])
+        parts.append([np.asarray(squares.square(picture, *place, SHORT_RANGE.size)) for place in places])
         described = [{"box": face.box, "score": face.score, "eyes": face.eyes} for face in found]
         pictures.append(raw(picture, folder / f"{index}.rgb") | {"faces": described, "squares": places})
     tilings = [(*size, finest) for size in SIZES for finest in (2, 8)]
     answer = run_node(node, "crops.mjs", given={"pictures": pictures, "sizes": tilings})
-    return crops, squares, tilings, answer
+    return crops, parts, tilings, answer
 
 
 def test_crops_are_equal_to_the_last_pixel(ported):
@@ -70,8 +70,8 @@ def test_crops_are_equal_to_the_last_pixel(ported):
 
 
 def test_the_detector_is_shown_equal_squares(ported):
-    _, squares, _, answer = ported
-    for size, expected, result in zip(SIZES, squares, answer["results"], strict=True):
+    _, parts, _, answer = ported
+    for size, expected, result in zip(SIZES, parts, answer["results"], strict=True):
         for one, other in zip(expected, result["squares"], strict=True):
             np.testing.assert_array_equal(one.ravel(), other, err_msg=str(size))
 
@@ -82,7 +82,7 @@ def test_anchors_and_regions(ported):
         np.reshape(answer["anchors"], (-1, 2)).astype(np.float32), blazeface._anchors(SHORT_RANGE.grids)
     )
     for tiling, tiles in zip(tilings, answer["tiles"], strict=True):
-        assert [tuple(tile) for tile in tiles] == list(face_detection.regions(*tiling))
+        assert [tuple(tile) for tile in tiles] == list(squares.regions(*tiling))
 
 
 def scenes() -> list[Image.Image]:

@@ -1,4 +1,4 @@
-// Finds the faces of a picture: a port of fer_lightning/inference/face_detection.py, whose comments give the reasons.
+// Finds the faces of a picture: a port of fer_lightning/inference/face_detection.py and confirmed_faces.py, whose comments give the reasons.
 
 import {INPUT, regions, square} from './regions.js';
 
