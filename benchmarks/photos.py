@@ -13,7 +13,7 @@ from fer_lightning.inference.boxes import Box, area, intersection, overlap
 
 _PORTRAIT = (100, 0, 360, 300)  # Eileen Collins in scikit-image's astronaut.png
 _FACE = (0.31, 0.26, 0.67, 0.58)  # in fractions of that portrait
-_WIDTHS = (60, 90, 130, 200, 280)
+_WIDTHS = (110, 130, 160, 200, 280)
 _NO_FACE = ("coffee.png", "rocket.jpg", "brick.png", "chelsea.png")
 
 

@@ -56,7 +56,7 @@ class _Tag:
         self.height = _ROW * text
 
     def place(self, size: tuple[int, int], taken: Sequence[Box]) -> tuple[float, float]:
-        """Where it goes: on its box's upper edge, else on its lower one, where it covers least of ``taken``."""
+        """Its left and top: on the upper or the lower edge of its box, whichever covers less of ``taken``."""
         left, top, _, bottom = self._face.box
         return _least_covered(size, [(left, top - self.height), (left, bottom)], self.width, self.height, taken)
 
@@ -76,7 +76,7 @@ class _Panel(_Tag):
         self.height = _PANEL_ROWS * _ROW * text
 
     def place(self, size: tuple[int, int], taken: Sequence[Box]) -> tuple[float, float]:
-        """Where it goes: beside, below or above its box, where it covers least of ``taken``."""
+        """Its left and top: beside, below or above its box, whichever covers least of ``taken``."""
         left, top, right, bottom = self._face.box
         beside = [(right + 2, top), (left - self.width - 2, top), (left, bottom + 2), (left, top - self.height - 2)]
         return _least_covered(size, beside, self.width, self.height, taken)

@@ -22,7 +22,7 @@ _JPEG_QUALITY = 92
 
 
 def is_copy(path: Path) -> bool:
-    """Whether a file is called as the copies and charts of ``Copies`` are."""
+    """Whether a file has the name of a copy or a chart that ``Copies`` writes."""
     return path.stem.endswith(_ENDINGS)
 
 

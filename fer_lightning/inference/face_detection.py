@@ -69,8 +69,8 @@ class FaceDetector:
         """The faces of an RGB picture, the largest first; none is an empty list.
 
         Args:
-            small_faces: whether to look for faces down to a fiftieth of the picture's longer side, and not down to a
-                tenth only.
+            small_faces: whether to look for faces down to a fortieth of the picture's longer side, and for smaller ones
+                beside them, and not down to a tenth only.
             known: boxes where faces of any size may be, such as those in a video's frame before.
             turned: whether to turn the picture by quarters, if no face is found or the most certain is not upright;
                 only if ``small_faces`` too.

@@ -33,7 +33,7 @@ from fer_lightning.inference.tflite_model import (
 
 Probabilities = Callable[[np.ndarray], np.ndarray]  # uint8 [N, 48, 48] -> float32 [N, 7]
 
-# of FER2013's training faces, which have 18 and 0.36 at the least but for one in a thousand; blurred by
+# of FER2013's training faces, which have 18 and 0.36 at least, except one in a thousand; blurred by
 # one pixel they have 0.26 in the median
 _FLAT = 12.0
 _BLURRED = 0.2
@@ -50,8 +50,7 @@ class Face:
         box: left, top, right, bottom in pixels of the upright picture.
         score: the detector's certainty that it is a face, 0..1; None if nothing was detected.
         probabilities: of each of ``constants.LABELS``; they sum to 1.
-        doubt: why the answer should not be trusted: ``small``, ``flat`` or ``blurred``; None if nothing speaks
-            against it.
+        doubt: why the answer should not be trusted: ``small``, ``flat`` or ``blurred``; None without a reason.
         crop: the network's input, uint8 [48, 48].
         number: in a picture from 1, the largest face first; in a video the number of its track.
     """

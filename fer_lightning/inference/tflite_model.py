@@ -113,8 +113,8 @@ def require_intact(folder: Path) -> None:
 class TFLiteModel:
     """A ``.tflite`` file that takes one 48x48 face and gives the probabilities of the seven classes.
 
-    What it is fed follows from its input: float32 takes grey / 255, quantized int8 the same in its own
-    steps, uint8 the pixels themselves; three channels take the grey three times.
+    Faces are converted to the type of its input: grey / 255 for float32, the same quantized for int8, and the pixels
+    themselves for uint8. Three channels get the grey values three times.
 
     Args:
         path: the file.

@@ -10,12 +10,12 @@ from fer_lightning.constants import LABELS
 from fer_lightning.inference.boxes import Box, overlap
 from fer_lightning.inference.reader import ExpressionReader, Face
 
-_SAME_FACE = 0.3  # overlap of a face's boxes in two frames, of the area that either covers
+_SAME_FACE = 0.3  # intersection over union of a face's boxes in two frames
 _SEARCH = 0.5  # seconds between searches for small faces, each of which takes as long as many frames
-_SEARCH_SHARE = 5  # a search may take at most one part in so many of the time
+_SEARCH_SHARE = 5  # a search may take at most one part in this many of the time
 _FORGET = 0.5  # seconds after which a face that is not seen any more is forgotten
-# two frames belong to different scenes if their thumbnails differ by more grey levels in the mean and correlate less;
-# a flash changes the difference alone, a moving camera neither enough
+# two frames belong to different scenes if their thumbnails differ by more grey levels on average and correlate less;
+# a flash changes only the difference, and a moving camera changes neither enough
 _THUMBNAIL = (32, 18)
 _CUT_DIFFERENCE = 12.0
 _CUT_CORRELATION = 0.5
@@ -37,7 +37,7 @@ class Follower:
 
     Args:
         reader: finds and reads the faces of one frame.
-        seconds: time constant of the average; after so long, two thirds of the answer are new.
+        seconds: time constant of the average; after this time, two thirds of it come from newer frames.
     """
 
     def __init__(self, reader: ExpressionReader, seconds: float = 0.3) -> None:

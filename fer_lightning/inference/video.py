@@ -41,7 +41,7 @@ class VideoSource:
     """The frames of a video file or a camera, in RGB and upright, with their times; a context manager.
 
     Attributes:
-        rate: frames a second, in the mean.
+        rate: frames a second, on average.
         frames: their number; None if it is unknown.
 
     Args:
@@ -128,11 +128,11 @@ def _camera(number: int) -> tuple[str, str]:
 
 @contextlib.contextmanager
 def writing(path: Path, rate: float) -> Iterator["VideoWriter"]:
-    """Write an MP4 file, which is there when the block is done and not when that fails.
+    """Write an MP4 file, which exists only if the block succeeds.
 
     Args:
         path: the file.
-        rate: frames a second, in the mean.
+        rate: frames a second, on average.
 
     Raises:
         FerError: the file cannot be written, as on a full disk.
