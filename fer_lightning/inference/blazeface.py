@@ -126,12 +126,13 @@ class BlazeFace:
         """
         self._fill_input(part)
         self._interpreter.invoke()
-        logits = self._interpreter.get_tensor(self._scores)[0, :, 0]
+        # views without copies; LiteRT refuses to run while one is held
+        logits = self._interpreter.tensor(self._scores)()[0, :, 0]
         rows = np.flatnonzero(logits >= math.log(least / (1 - least)) - _ROUNDING)
         scores = 1 / (1 + np.exp(-np.clip(logits[rows], -60, 60)))
         rows, scores = rows[scores >= least], scores[scores >= least]
         # centre, size, and six points: eyes, nose, mouth, ears; all in fractions of the square
-        values = self._interpreter.get_tensor(self._boxes)[0, rows].reshape(-1, 8, 2) / self.size
+        values = self._interpreter.tensor(self._boxes)()[0, rows].reshape(-1, 8, 2) / self.size
         values[:, [0, *range(2, 8)]] += self.anchors[rows, None]
         centre, size, eyes = values[:, 0], values[:, 1], values[:, 2:4]
         first, last = centre - size / 2, centre + size / 2
@@ -148,7 +149,6 @@ class BlazeFace:
         )
 
     def _fill_input(self, part: Image.Image) -> None:
-        # written in place; LiteRT refuses to run while anybody holds this view
         pixels = self._interpreter.tensor(self._input)()[0]
         np.divide(np.asarray(part), np.float32(127.5), out=pixels, dtype=np.float32)
         pixels -= 1
