@@ -155,6 +155,7 @@ def test_the_votes_of_ferplus_as_labels_and_beside_them(compose, tmp_path, faces
     small = [word for word in SHRUNK if not word.startswith("data")]
     for experiment, classes in (("ferplus", 8), ("best", 7)):
         words = (f"+experiment={experiment}", f"data.dir={tmp_path}", "data.batch_size=8", "phases.fit.epochs=1")
+        words += ("init_from=null",)
         run_dir = tmp_path / experiment
         metrics = run_training(compose("train", *small, *words), run_dir)
         assert len(metrics["per_class"]) == classes
