@@ -13,7 +13,7 @@ from pathlib import Path
 
 # packages of others only: the project's own modules are imported anew by each command, as when a user starts it
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["lightning.pytorch", "torch.utils.tensorboard", "matplotlib.figure", "hydra"])
+_CONTEXT.set_forkserver_preload(["lightning.pytorch", "matplotlib.figure", "hydra"])
 
 
 def _run(module: str, words: Sequence[str], cwd: Path, env: Mapping[str, str], outputs: Sequence[Path]) -> None:

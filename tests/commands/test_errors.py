@@ -33,6 +33,7 @@ def test_missing_key_is_one_line(capsys):
     assert capsys.readouterr().err.splitlines() == ["error: the configuration is wrong: Missing mandatory value: ckpt"]
 
 
+@pytest.mark.slow
 def test_a_machine_without_a_compiler(tmp_path):
     script = """
 import torch

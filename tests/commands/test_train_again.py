@@ -16,6 +16,7 @@ from tests.helpers import SHRUNK, assert_one_sentence, run_command
 PHASES = ("+experiment=hard_mining", "trainer.max_epochs=1")
 
 
+@pytest.mark.slow
 def test_what_is_printed_can_be_pasted(tmp_path):
     run_dir = tmp_path / "it's (a) = [run], ü"
     words = shlex.split(shell_words.override("hydra.run.dir", run_dir))
@@ -92,6 +93,7 @@ def test_a_failed_start_keeps_what_was_there(tmp_path):
     assert (tmp_path / "run" / "notes.txt").read_text() == "mine"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
 def test_no_home_no_user_and_a_poor_terminal(tmp_path, encoding):
     (tmp_path / "sitecustomize.py").write_text(

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
+pytestmark = pytest.mark.slow
+
 FLOAT_INPUT = [
     "FER2013.tflite",
     "variants/FER2013_float32.tflite",

@@ -2,10 +2,13 @@ import zipfile
 
 import mediapipe
 import numpy as np
+import pytest
 from mediapipe.tasks.python import BaseOptions, vision
 
 from fer_lightning.constants import LABELS
 from fer_lightning.inference.tflite_model import TFLiteModel
+
+pytestmark = pytest.mark.slow
 
 
 def test_mediapipe_reads_faces_by_the_metadata(bundle, faces):

@@ -53,6 +53,7 @@ def test_a_folder_is_left_out(folder):
     assert list(sources.find(["p"], leave_out=Path("p/sub")).names) == [Path("p/a.jpg"), Path("p/clip.mp4")]
 
 
+@pytest.mark.slow
 def test_many_files_of_one_name_are_numbered_in_linear_time():
     """Two hundred thousand, which took hours when each name was compared with all others."""
     names = {Path(f"{number}/img.jpg"): Path(f"{number}/img.jpg") for number in range(200_000)}

@@ -138,6 +138,7 @@ def test_no_such_mode_to_compile_in(cfg):
         build(cfg, compile="fast")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
 def test_compiled_training_steps_compute_the_same(cfg):
     torch.manual_seed(0)

@@ -24,6 +24,7 @@ def test_tensorboard_gets_scores_and_figures(tmp_path: Path):
 FEW = ("phases.baseline.epochs=1", "data.train=35", "data.val=14")
 
 
+@pytest.mark.slow
 def test_mlflow_by_config(train, tmp_path):
     mlflow = pytest.importorskip("mlflow")
     scores = train(tmp_path, *FEW, "logger=mlflow")
@@ -40,6 +41,7 @@ def test_mlflow_by_config(train, tmp_path):
     assert {"history.png", "confusion.png"} <= figures
 
 
+@pytest.mark.slow
 def test_wandb_by_config(train, tmp_path):
     pytest.importorskip("wandb")
     train(tmp_path, *FEW, "logger=wandb", "logger.wandb.offline=true")

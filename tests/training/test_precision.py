@@ -166,6 +166,7 @@ train.main()
 """
 
 
+@pytest.mark.slow
 def test_a_resumed_run_keeps_its_precision(tmp_path):
     """A run that began where bfloat16 is faster has the same weights if it is resumed where float32 is."""
 
