@@ -41,9 +41,9 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests as slow that need a full export, and so TensorFlow, or the real data."""
+    """Mark tests as slow that need a full export, and so TensorFlow, a trained network or the real data."""
     for item in items:
-        if {"bundle", "real_data"} & set(getattr(item, "fixturenames", ())):
+        if {"bundle", "real_data", "trained_network"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
 
 
