@@ -20,6 +20,7 @@ from fer_lightning.inference.copies import ANNOTATED, CHART, OVER_TIME, Copies, 
 from fer_lightning.inference.images import open_picture
 from fer_lightning.inference.reader import ExpressionReader
 from fer_lightning.inference.sources import Source
+from fer_lightning.inference.tflite_model import PRETRAINED
 from fer_lightning.inference.tracking import Follower
 from fer_lightning.reporting.readings import Readings, plain
 from fer_lightning.utils.command_line import argument_parser
@@ -62,8 +63,9 @@ def _parse() -> argparse.Namespace:
     parser.add_argument(
         "--model",
         metavar="M",
-        help="a bundle, a .tflite file, a checkpoint, or the name of shipped weights as in ckpt= (default: the shipped "
-        "bundle)",
+        default=PRETRAINED,
+        help="a bundle, a .tflite file, or a checkpoint (needs the extra train); default: the shipped bundle, "
+        "%(default)s",
     )
     parser.add_argument(
         "--no-detect", dest="detect", action="store_false", help="treat each picture as one face, as in FER2013"

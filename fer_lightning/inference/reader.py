@@ -25,10 +25,11 @@ from fer_lightning.inference.images import as_face
 from fer_lightning.inference.pictures import as_picture
 from fer_lightning.inference.tflite_model import (
     MODEL_FILE,
+    PRETRAINED,
     TFLiteModel,
+    model_path,
     require_intact,
     require_loadable,
-    shipped_bundle,
 )
 
 Probabilities = Callable[[np.ndarray], np.ndarray]  # uint8 [N, 48, 48] -> float32 [N, 7]
@@ -95,8 +96,8 @@ class ExpressionReader:
     One reader may be used by several threads; they take turns. For more speed, give each thread or process its own.
 
     Args:
-        model: an exported bundle, a .tflite file, or a checkpoint or the name of shipped weights (``pretrained``),
-            for which torch is needed; None takes the bundle that the package ships.
+        model: an exported bundle, a .tflite file, or a checkpoint, for which torch is needed; None and ``pretrained``
+            are the shipped bundle.
         detect: whether to look for faces; if not, each picture is taken for one face.
 
     Raises:
@@ -211,17 +212,17 @@ def doubt_about(crop: np.ndarray) -> str | None:
 
 
 def _load(model: str | os.PathLike[str] | None) -> Probabilities:
-    path = shipped_bundle() if model is None else Path(model)
+    path = model_path(model)
     if path.is_dir():
         require_intact(path)
         return TFLiteModel(path / MODEL_FILE).probabilities
     if path.suffix == ".tflite":
         require_loadable(path)
         return TFLiteModel(path).probabilities
-    return _load_checkpoint(str(model))
+    return _load_checkpoint(path)
 
 
-def _load_checkpoint(name: str) -> Probabilities:
+def _load_checkpoint(path: Path) -> Probabilities:
     # seconds to import, and a bundle does without
     try:
         import torch
@@ -231,11 +232,10 @@ def _load_checkpoint(name: str) -> Probabilities:
     except ModuleNotFoundError as error:
         raise FerError(f"a checkpoint needs {error.name}: pip install 'fer_lightning[train]'") from error
 
-    path = checkpoint.path_of(name)
     if not path.is_file():
         raise FerError(
-            f"{name} is neither a bundle, nor a .tflite file, nor a checkpoint, nor one of the shipped weights "
-            f"{', '.join(checkpoint.SHIPPED_WEIGHTS)}"
+            f"{path} is neither a bundle, nor a .tflite file, nor a checkpoint; the shipped bundle is called "
+            f"{PRETRAINED}"
         )
     network = checkpoint.load([path]).network()
 

@@ -1,6 +1,7 @@
 """Reads an exported bundle and runs its models with LiteRT; no torch."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -25,6 +26,9 @@ RGB_INPUT_SHAPE = (1, IMAGE_SIZE, IMAGE_SIZE, 3)
 OUTPUT_SHAPE = (1, NUM_CLASSES)
 
 
+PRETRAINED = "pretrained"  # what commands call the shipped bundle
+
+
 def shipped_bundle() -> Path:
     """The bundle that the package ships.
 
@@ -38,6 +42,15 @@ def shipped_bundle() -> Path:
             "python -m fer_lightning.train"
         )
     return folder
+
+
+def model_path(model: str | os.PathLike[str] | None) -> Path:
+    """The path of a model that a command names; None and ``pretrained`` are the shipped bundle.
+
+    Raises:
+        FerError: see ``shipped_bundle``.
+    """
+    return shipped_bundle() if model is None or os.fspath(model) == PRETRAINED else Path(model)
 
 
 _TRIAL_SECONDS = 60

@@ -5,7 +5,7 @@ import webbrowser
 from pathlib import Path
 
 from fer_lightning.errors import FerError, exit_on_user_error
-from fer_lightning.inference.tflite_model import shipped_bundle
+from fer_lightning.inference.tflite_model import model_path
 from fer_lightning.play import site
 from fer_lightning.play.server import PlayServer
 
@@ -33,7 +33,7 @@ def main() -> None:
     with exit_on_user_error():
         if not 0 <= arguments.port <= _HIGHEST_PORT:
             raise FerError(f"--port must be an integer from 0 to {_HIGHEST_PORT}, got {arguments.port}")
-        pages = site.collect(shipped_bundle() if arguments.model is None else arguments.model)
+        pages = site.collect(model_path(arguments.model))
         if arguments.out is not None:
             site.write(pages, arguments.out)
             print(f"game: {arguments.out}; a phone needs it served over https")
