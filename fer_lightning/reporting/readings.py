@@ -86,7 +86,7 @@ class Readings:
                 values = [*entry["box"], entry["score"], entry["label"], entry["doubt"]]
                 self._rows.writerow([*start, face.number, *values, *entry["probabilities"].values()])
             if not faces:
-                self._rows.writerow(start)
+                self._rows.writerow([*start, *[""] * (len(CSV_COLUMNS) - len(start))])
 
     def _print(self, name: str, faces: Sequence[Face]) -> None:
         if not faces:

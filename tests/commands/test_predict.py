@@ -72,8 +72,8 @@ def test_csv_and_annotated_copies(predict, folder):
         face, nothing = csv.DictReader(file)
     assert face["label"] in LABELS
     assert float(face[face["label"]]) == max(float(face[label]) for label in LABELS)
-    assert (face["face"], nothing["face"]) == ("1", None)
-    assert (nothing["file"], nothing["label"]) == ("rocket.jpg", None) or nothing["label"] == ""
+    assert face["face"] == "1"
+    assert nothing == dict.fromkeys(face, "") | {"file": "rocket.jpg"}
     original = np.asarray(Image.open(folder / "a [b] = $c,d.png").convert("RGB"))
     copy = np.asarray(Image.open(folder / "copies" / "a [b] = $c,d_expressions.jpg")).astype(int)
     changed = (np.abs(original - copy) > 40).any(axis=2)

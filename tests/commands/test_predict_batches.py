@@ -99,7 +99,12 @@ def test_a_signal_leaves_nothing_half_written(folder, number):
         shutil.copy(folder / "none.jpg", folder / f"{index}.jpg")
     words = (".", "--csv", "rows.csv", "--json")
     process = subprocess.Popen(
-        [*PREDICT, *words], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*PREDICT, *words],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # nohup around the tests would be inherited
     )
     assert process.stdout is not None
     process.stdout.readline()
