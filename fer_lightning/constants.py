@@ -3,6 +3,8 @@
 Free of torch, so that prediction with an exported bundle can import it.
 """
 
+PRETRAINED = "pretrained"  # what commands call the shipped network
+
 # in Kaggle's order
 LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 NUM_CLASSES = len(LABELS)

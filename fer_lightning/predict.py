@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from fer_lightning.commands import charting
-from fer_lightning.constants import LABELS
+from fer_lightning.constants import LABELS, PRETRAINED
 from fer_lightning.errors import FerError, exit_on_user_error, sentence
 from fer_lightning.inference import sources, video
 from fer_lightning.inference.annotate import annotate
@@ -20,7 +20,6 @@ from fer_lightning.inference.copies import ANNOTATED, CHART, OVER_TIME, Copies, 
 from fer_lightning.inference.images import open_picture
 from fer_lightning.inference.reader import ExpressionReader
 from fer_lightning.inference.sources import Source
-from fer_lightning.inference.tflite_model import PRETRAINED
 from fer_lightning.inference.tracking import Follower
 from fer_lightning.reporting.readings import Readings, plain
 from fer_lightning.utils.command_line import argument_parser

@@ -25,7 +25,6 @@ from fer_lightning.inference.images import as_face
 from fer_lightning.inference.pictures import as_picture
 from fer_lightning.inference.tflite_model import (
     MODEL_FILE,
-    PRETRAINED,
     TFLiteModel,
     model_path,
     require_intact,
@@ -96,8 +95,8 @@ class ExpressionReader:
     One reader may be used by several threads; they take turns. For more speed, give each thread or process its own.
 
     Args:
-        model: an exported bundle, a .tflite file, or a checkpoint, for which torch is needed; None and ``pretrained``
-            are the shipped bundle.
+        model: an exported bundle, a .tflite file, or a checkpoint or ``pretrained-phone``, for which torch is needed;
+            None and ``pretrained`` are the shipped bundle.
         detect: whether to look for faces; if not, each picture is taken for one face.
 
     Raises:
@@ -219,10 +218,10 @@ def _load(model: str | os.PathLike[str] | None) -> Probabilities:
     if path.suffix == ".tflite":
         require_loadable(path)
         return TFLiteModel(path).probabilities
-    return _load_checkpoint(path)
+    return _load_checkpoint(str(path))
 
 
-def _load_checkpoint(path: Path) -> Probabilities:
+def _load_checkpoint(name: str) -> Probabilities:
     # seconds to import, and a bundle does without
     try:
         import torch
@@ -232,10 +231,11 @@ def _load_checkpoint(path: Path) -> Probabilities:
     except ModuleNotFoundError as error:
         raise FerError(f"a checkpoint needs {error.name}: pip install 'fer_lightning[train]'") from error
 
+    path = checkpoint.path_of(name)
     if not path.is_file():
         raise FerError(
-            f"{path} is neither a bundle, nor a .tflite file, nor a checkpoint; the shipped bundle is called "
-            f"{PRETRAINED}"
+            f"{name} is neither a bundle, nor a .tflite file, nor a checkpoint, nor one of the shipped weights "
+            f"{', '.join(checkpoint.SHIPPED_WEIGHTS)}"
         )
     network = checkpoint.load([path]).network()
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fer_lightning.constants import IMAGE_SIZE, LABELS, MAX_PIXEL, NUM_CLASSES
+from fer_lightning.constants import IMAGE_SIZE, LABELS, MAX_PIXEL, NUM_CLASSES, PRETRAINED
 from fer_lightning.errors import FerError
 from fer_lightning.utils.checksums import sha256
 from fer_lightning.utils.quiet import quiet_native_code
@@ -24,9 +24,6 @@ GOLDEN_FILE = "golden.json"
 INPUT_SHAPE = (1, IMAGE_SIZE, IMAGE_SIZE, 1)
 RGB_INPUT_SHAPE = (1, IMAGE_SIZE, IMAGE_SIZE, 3)
 OUTPUT_SHAPE = (1, NUM_CLASSES)
-
-
-PRETRAINED = "pretrained"  # what commands call the shipped bundle
 
 
 def shipped_bundle() -> Path:

@@ -15,7 +15,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from fer_lightning.constants import NUM_CLASSES
+from fer_lightning.constants import NUM_CLASSES, PRETRAINED
 from fer_lightning.errors import FerError
 from fer_lightning.models.ensemble import AverageOverNetworks
 from fer_lightning.utils import files
@@ -23,7 +23,6 @@ from fer_lightning.utils.former_names import current_target, current_values
 
 NETWORK_PREFIX = "network."  # ExpressionClassifier's attribute
 
-PRETRAINED = "pretrained"
 SHIPPED = Path(__file__).parents[1] / "pretrained"
 # names that ckpt= and init_from= accept instead of a path
 SHIPPED_WEIGHTS = {

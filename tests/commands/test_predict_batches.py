@@ -170,6 +170,12 @@ def test_the_shipped_bundle_has_a_name(folder):
     assert named.stdout == predict(folder, "face.png", "--json").stdout
 
 
+def test_the_shipped_phone_network_is_read(folder):
+    process = predict(folder, "face.png", "--json", "--model", "pretrained-phone")
+    assert process.returncode == 0, process.stderr
+    assert len(json.loads(process.stdout)["faces"]) == 1
+
+
 def test_crops_keep_names_and_sub_folders(folder):
     (folder / "photos" / "happy").mkdir(parents=True)
     shutil.copy(folder / "face.png", folder / "photos" / "happy" / "1.png")
