@@ -35,6 +35,7 @@ from fer_lightning.training.classifier import ExpressionClassifier
 from fer_lightning.training.phases import run_phases
 from fer_lightning.training.precision import settle
 from fer_lightning.training.run_config import plain
+from fer_lightning.utils.allocation import keep_freed_memory
 from fer_lightning.utils.environment import describe
 from fer_lightning.utils.quiet import quiet_libraries
 from fer_lightning.utils.terminal import make_table
@@ -191,6 +192,7 @@ def main() -> None:
         print(keras_fit(*arguments.keras_only))
         return
     quiet_libraries()
+    keep_freed_memory()  # as the training command does
     L.seed_everything(0, verbose=False)
     cfg = compose(arguments.batch_size, arguments.steps, arguments.overrides)
     settle(cfg.trainer)

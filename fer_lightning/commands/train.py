@@ -21,6 +21,7 @@ from fer_lightning.training.distributed import is_first, is_launched_from_outsid
 from fer_lightning.training.ensemble_runner import train_ensemble
 from fer_lightning.training.runner import train
 from fer_lightning.utils import files, shell_words
+from fer_lightning.utils.allocation import keep_freed_memory
 from fer_lightning.utils.quiet import quiet_libraries
 
 log = logging.getLogger(__name__)
@@ -109,6 +110,7 @@ def _main(cfg: DictConfig) -> float:
 
 def run(cfg: DictConfig) -> float | None:
     quiet_libraries()
+    keep_freed_memory()
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         return sweep.attempt(lambda: _main(cfg), Path(HydraConfig.get().runtime.output_dir))
     return _main(cfg)

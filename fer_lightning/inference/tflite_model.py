@@ -110,8 +110,7 @@ def require_intact(folder: Path) -> None:
     A folder without a manifest, such as an app's own, only has to load.
     """
     path = folder / MODEL_FILE
-    if not path.is_file():
-        raise FerError(f"{folder} is not a bundle: it has no {MODEL_FILE}")
+    _require_file(path)
     if not (folder / MANIFEST_FILE).is_file():
         require_loadable(path)
         return
@@ -197,8 +196,7 @@ def read_json(path: Path) -> dict[str, Any]:
     Raises:
         FerError: it is missing, or no JSON object.
     """
-    if not path.is_file():
-        raise FerError(f"{path.parent} is not a bundle of this version: it has no {path.name}")
+    _require_file(path)
     try:
         value = json.loads(path.read_text())
     except (ValueError, RecursionError) as error:  # wrong JSON and wrong UTF-8 are both ValueErrors
@@ -206,6 +204,13 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise FerError(f"{path} is damaged: it is not a JSON object")
     return value
+
+
+def _require_file(path: Path) -> None:
+    if not path.parent.is_dir():
+        raise FerError(f"no such folder: {path.parent}")
+    if not path.is_file():
+        raise FerError(f"{path.parent} is not a bundle of this version: it has no {path.name}")
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

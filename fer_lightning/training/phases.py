@@ -61,7 +61,7 @@ def run_phases(
                 _require_weights(folder, result)
             log.info("phase %s is already done", name)
         else:
-            log.info("phase %d of %d, %s: %s", index + 1, len(phases), name, phase.in_words())
+            log.info("phase %d of %d, %s: %s", index + 1, len(phases), name, phase.in_words(cfg.trainer.max_epochs))
             result = fit_phase(cfg, index, name, phase, module, datamodule, folder)
             if is_first():
                 files.write_json(done, asdict(result))

@@ -298,9 +298,11 @@ def test_trains_on_folders_of_pictures(compose, tmp_path, faces):
     assert metrics["n"] == 6  # a fifth, held out
 
 
-def test_trainer_max_epochs_caps_every_phase(train, tmp_path):
+def test_trainer_max_epochs_caps_every_phase(train, tmp_path, caplog):
+    caplog.set_level("INFO")
     metrics = train(tmp_path, "+experiment=hard_mining", "trainer.max_epochs=1", "trainer.limit_train_batches=1")
     assert [phase["epochs"] for phase in metrics["phases"]] == [1, 1, 1]
+    assert caplog.text.count("at most 1 epoch,") == 3
 
 
 @pytest.mark.parametrize(

@@ -131,9 +131,12 @@ def test_damaged_descriptions(copy, file, text, complaint):
         verify(copy)
 
 
-def test_no_bundle(tmp_path):
-    process = run_command("fer_lightning.export.verify", ".", cwd=tmp_path)
-    assert_one_sentence(process, "is not a bundle", "model.json")
+@pytest.mark.parametrize(
+    ("folder", "complaint"), [(".", "is not a bundle of this version: it has no model.json"), ("no", "no such folder: no")]
+)
+def test_no_bundle(tmp_path, folder, complaint):
+    process = run_command("fer_lightning.export.verify", folder, cwd=tmp_path)
+    assert_one_sentence(process, complaint)
 
 
 def test_needs_neither_torch_nor_a_configuration(copy):
