@@ -132,7 +132,8 @@ def test_damaged_descriptions(copy, file, text, complaint):
 
 
 @pytest.mark.parametrize(
-    ("folder", "complaint"), [(".", "is not a bundle of this version: it has no model.json"), ("no", "no such folder: no")]
+    ("folder", "complaint"),
+    [(".", "is not a bundle of this version: it has no model.json"), ("no", "no such folder: no")],
 )
 def test_no_bundle(tmp_path, folder, complaint):
     process = run_command("fer_lightning.export.verify", folder, cwd=tmp_path)
