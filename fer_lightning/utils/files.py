@@ -7,6 +7,7 @@ import logging
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -105,10 +106,10 @@ def replacing(path: Path) -> Iterator[Path]:
     target = Path(os.path.realpath(path))
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = _make_beside(target)
+    mode = (target if target.is_file() else temporary).stat().st_mode
     try:
         yield temporary
-        if target.is_file():
-            shutil.copymode(target, temporary)
+        temporary.chmod(stat.S_IMODE(mode))  # safetensors puts a private file in its place
         _flush(temporary)
         temporary.replace(target)
         _flush(target.parent)

@@ -82,6 +82,13 @@ def test_permissions_follow_the_umask_and_the_former_file(tmp_path):
     assert (tmp_path / "old").stat().st_mode & 0o777 == 0o640
 
 
+def test_permissions_are_kept_if_a_writer_renames_a_private_file(tmp_path):
+    with files.replacing(tmp_path / "weights.safetensors") as temporary:
+        (tmp_path / "private").touch(mode=0o600)
+        (tmp_path / "private").replace(temporary)
+    assert (tmp_path / "weights.safetensors").stat().st_mode & 0o777 == 0o666 & ~files.umask()
+
+
 def test_content_and_name_are_on_the_disk_when_the_block_ends(tmp_path, monkeypatch):
     done = []
     replace = Path.replace
