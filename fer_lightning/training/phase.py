@@ -34,10 +34,14 @@ class Phase:
     carry: Weights = "best"
     holdout: float = 0.0
 
+    def most_epochs(self, max_epochs: int | None) -> int:
+        """The maximum number of epochs under the trainer's ``max_epochs``."""
+        return self.epochs if max_epochs is None else min(self.epochs, max_epochs)
+
     def in_words(self, max_epochs: int | None) -> str:
         """One line for the log that describes the phase; ``max_epochs`` is the trainer's."""
         examples = f"{self.source} examples{', augmented' if self.augment else ''}"
-        epochs = self.epochs if max_epochs is None else min(self.epochs, max_epochs)
+        epochs = self.most_epochs(max_epochs)
         return (
             f"{examples}, at most {epochs} epoch{'s' * (epochs != 1)}, patience {self.patience}, "
             f"learning rate x {self.lr_factor:g}"

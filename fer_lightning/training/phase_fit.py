@@ -82,10 +82,11 @@ def fit_phase(
             "last_checkpoint": checkpoints,
         },
     )
-    caps = [phase.epochs, cfg.trainer.max_epochs, None if saved is None else _stopped_after(saved[1], phase)]
+    stopped_after = None if saved is None else _stopped_after(saved[1], phase)
+    most_epochs = phase.most_epochs(cfg.trainer.max_epochs)
     trainer = make_trainer(
         cfg.trainer,
-        max_epochs=min(cap for cap in caps if cap is not None),
+        max_epochs=most_epochs if stopped_after is None else min(most_epochs, stopped_after),
         callbacks=callbacks,
         plugins=[KeepingCheckpointIO(), *(plain(cfg.trainer).get("plugins") or [])],
         logger=[make_logger(logger, folder) for logger in cfg.logger.values() if logger is not None],
