@@ -63,7 +63,14 @@ _TRAIN = Group(
         "init_from": _WEIGHTS | NULL,
         "init_weights": _AVERAGED_OR_RAW,
         "teacher": _ONE_OR_SEVERAL | NULL,
-        "distillation": Group({"weight": number(0, 1), "temperature": number(above=0, most=1000)}, closed=True),
+        "distillation": Group(
+            {
+                "weight": number(0, 1),
+                "temperature": number(above=0, most=1000),
+                "cached_epochs": integer(1) | NULL,
+            },
+            closed=True,
+        ),
         "sam": Group({"last_epochs": integer(0), "rho": number(above=0, most=1000)}, closed=True),
         "select": one_of("best", "last"),
         "resume": text("a run directory") | NULL,

@@ -24,6 +24,7 @@ def check_relations(values: Mapping[Any, Any]) -> None:
     _check_seeds(values)
     _check_model(values)
     _check_schedule(values)
+    _check_distillation(values)
     for name, phase in (values.get("phases") or {}).items():
         if phase and phase.get("holdout") and phase.get("source", "all") == "all":
             raise FerError(
@@ -56,3 +57,12 @@ def _check_schedule(values: Mapping[Any, Any]) -> None:
     warmup, decay = scheduler.get("warmup", 0), scheduler.get("decay", 0)
     if warmup + decay > 1:
         raise FerError(f"scheduler.warmup and scheduler.decay must add up to at most 1, got {warmup} and {decay}")
+
+
+def _check_distillation(values: Mapping[Any, Any]) -> None:
+    cached = (values.get("distillation") or {}).get("cached_epochs")
+    if cached is not None and (values.get("sam") or {}).get("last_epochs"):
+        raise FerError(
+            f"distillation.cached_epochs needs sam.last_epochs=0, because sharpness-aware epochs draw more random numbers "
+            f"and so do not repeat the images of earlier epochs, got {cached}"
+        )

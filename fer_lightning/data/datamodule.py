@@ -180,18 +180,26 @@ class FaceDataModule(L.LightningDataModule):
             raise FerError("a phase has augment=true, but the augment group is empty: choose an augment config")
         self._phase = data
 
-    def phase_data(self, *, augment: bool, rows: np.ndarray | None = None, holdout: float = 0.0) -> PhaseData:
+    def phase_data(
+        self,
+        *,
+        augment: bool,
+        rows: np.ndarray | None = None,
+        holdout: float = 0.0,
+        distinct_epochs: int | None = None,
+    ) -> PhaseData:
         """Make the data of a phase.
 
         Args:
             augment: whether to augment training batches.
             rows: int64, the training rows to restrict the phase to; None for all.
             holdout: fraction of ``rows`` to validate on instead of the val split; 0 keeps the val split.
+            distinct_epochs: see ``PhaseData``.
         """
         rows, val = self.splits.train if rows is None else rows, self.splits.val
         if holdout:
             val, rows = hold_out(rows, holdout, self.split_seed)
-        return PhaseData(rows, val, augment)
+        return PhaseData(rows, val, augment, distinct_epochs)
 
     def loader(self, rows: np.ndarray, batches: list[list[int]] | None = None) -> DataLoader[Batch]:
         """Batches of ``rows`` in their order, without augmentation; ``batches`` lists the positions in each batch."""
@@ -212,6 +220,7 @@ class FaceDataModule(L.LightningDataModule):
         processes, this = self._processes()
         # also with one process: its order depends only on seed and epoch, so a resumed run repeats it
         sampler = EpochOrder(dataset, num_replicas=processes, rank=this, seed=self.shuffle_seed)
+        sampler.distinct_epochs = self.phase.distinct_epochs
         if self.trainer:  # a resumed run fetches its first batch before Lightning sets the epoch
             sampler.set_epoch(self.trainer.current_epoch)
         return training_loader(dataset, sampler, self.batch_size, self.num_workers)

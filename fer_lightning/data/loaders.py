@@ -99,9 +99,18 @@ class RowDataset(Dataset[Tensor]):
 
 
 class EpochOrder(DistributedSampler[Any]):
-    """The order of the examples in an epoch; the next iteration skips the first ``start`` of them."""
+    """The order of the examples in an epoch.
+
+    Attributes:
+        start: number of examples that the next iteration skips.
+        distinct_epochs: number of epochs whose orders differ; later epochs repeat them. None if all differ.
+    """
 
     start = 0
+    distinct_epochs: int | None = None
+
+    def set_epoch(self, epoch: int) -> None:
+        super().set_epoch(epoch if self.distinct_epochs is None else epoch % self.distinct_epochs)
 
     def __iter__(self) -> Iterator[Any]:
         first, self.start = self.start, 0

@@ -30,11 +30,13 @@ class PhaseData:
         rows: int64, rows to train on.
         val_rows: int64, rows to validate on.
         augment: whether to augment training batches.
+        distinct_epochs: number of epochs whose orders differ; later epochs repeat them. None if all differ.
     """
 
     rows: np.ndarray
     val_rows: np.ndarray
     augment: bool = False
+    distinct_epochs: int | None = None
 
 
 def official_splits(faces: Faces) -> Splits:

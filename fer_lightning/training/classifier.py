@@ -123,10 +123,10 @@ class ExpressionClassifier(L.LightningModule):
 
     def on_fit_start(self) -> None:
         if self._distillation is not None:
-            self._distillation.teacher.to(self.device)
+            self._distillation.start_phase(self.device)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        loss, logits = self._loss(batch)
+        loss, logits = self._loss(batch, batch_idx)
         if self._repeats_batch:
             return loss
         labels = batch.labels
@@ -159,13 +159,13 @@ class ExpressionClassifier(L.LightningModule):
 
         super().optimizer_step(epoch, batch_idx, optimizer, both_passes)
 
-    def _loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
+    def _loss(self, batch: Batch, batch_idx: int = 0) -> tuple[Tensor, Tensor]:
         """The training loss of a batch, and its logits."""
         inputs = self._inputs(batch.images)
         features, logits = self._run(inputs)
         loss = F.cross_entropy(logits, batch.labels, weight=self.class_weights, label_smoothing=self._label_smoothing)
         if self._distillation is not None:
-            loss = self._distillation.mixed(loss, logits, inputs)
+            loss = self._distillation.mixed(loss, logits, inputs, self.current_epoch, batch_idx)
         if self.vote_head is not None and features is not None and batch.votes is not None:
             loss = loss + self.vote_weight * F.cross_entropy(self.vote_head(features).float(), batch.votes)
         return loss, logits

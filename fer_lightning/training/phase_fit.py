@@ -58,7 +58,9 @@ def fit_phase(
     for unsafe in folder.glob("hpc_ckpt_*.ckpt"):  # Lightning writes these within a step when SLURM preempts a job
         unsafe.unlink(missing_ok=True)  # another process may have deleted it
     saved = newest(last.parent)
-    callbacks: list[L.Callback] = [SharedPrecision(), FiniteLoss(), history, EpochSeed(cfg.seed, index)]
+    distinct_epochs = None if cfg.teacher is None else cfg.distillation.cached_epochs
+    epoch_seed = EpochSeed(cfg.seed, index, distinct_epochs)
+    callbacks: list[L.Callback] = [SharedPrecision(), FiniteLoss(), history, epoch_seed]
     rows: np.ndarray | None = None
     if phase.source == "hard":
         rows = None if saved is None else HardExampleMining.rows_in(saved[1])
@@ -92,7 +94,9 @@ def fit_phase(
         logger=[make_logger(logger, folder) for logger in cfg.logger.values() if logger is not None],
         default_root_dir=str(folder),
     )
-    datamodule.phase = datamodule.phase_data(augment=phase.augment, rows=rows, holdout=phase.holdout)
+    datamodule.phase = datamodule.phase_data(
+        augment=phase.augment, rows=rows, holdout=phase.holdout, distinct_epochs=distinct_epochs
+    )
     module.lr_factor = phase.lr_factor
     resumed = None if saved is None else str(saved[0])
     try:

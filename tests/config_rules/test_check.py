@@ -166,7 +166,7 @@ def test_packaged_configs_pass(compose, command, words):
         ("+phases.baseline.sauce=all", "phases.baseline has no key sauce; its keys are source"),
         ("phases.baseline=3", "phases.baseline must be a mapping with the keys source, augment"),
         ("select=worst", "select must be best or last, got 'worst'"),
-        ("distillation=5", "distillation must be a mapping with the keys weight, temperature, got 5"),
+        ("distillation=5", "distillation must be a mapping with the keys weight, temperature, cached_epochs, got 5"),
         ("compile=fast", "compile must be default, reduce-overhead"),
         ("init_weights=mean", "init_weights must be averaged or raw, got 'mean'"),
         ("model.dense_dropout=2", "model.dense_dropout must be a number >= 0 and < 1 or null, got 2"),

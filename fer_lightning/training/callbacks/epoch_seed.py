@@ -16,15 +16,18 @@ class EpochSeed(L.Callback):
     Args:
         seed: the run's seed.
         phase: the phase's position in the run, from 0.
+        distinct_epochs: number of epochs that differ; later epochs repeat their numbers. None if every epoch differs.
     """
 
-    def __init__(self, seed: int, phase: int) -> None:
+    def __init__(self, seed: int, phase: int, distinct_epochs: int | None = None) -> None:
         self.seed = seed
         self.phase = phase
+        self.distinct_epochs = distinct_epochs
         self._states: list[torch.Tensor] = []
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        entropy = (self.seed, self.phase, trainer.current_epoch, trainer.global_rank)
+        epoch = trainer.current_epoch if self.distinct_epochs is None else trainer.current_epoch % self.distinct_epochs
+        entropy = (self.seed, self.phase, epoch, trainer.global_rank)
         torch.manual_seed(int(np.random.SeedSequence(entropy).generate_state(1)[0]))
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
