@@ -63,6 +63,6 @@ def _check_distillation(values: Mapping[Any, Any]) -> None:
     cached = (values.get("distillation") or {}).get("cached_epochs")
     if cached is not None and (values.get("sam") or {}).get("last_epochs"):
         raise FerError(
-            f"distillation.cached_epochs needs sam.last_epochs=0, because sharpness-aware epochs draw more random numbers "
-            f"and so do not repeat the images of earlier epochs, got {cached}"
+            "distillation.cached_epochs needs sam.last_epochs=0, because sharpness-aware epochs draw more random "
+            f"numbers and so do not repeat the images of earlier epochs, got {cached}"
         )
