@@ -1,6 +1,7 @@
 """Check a composed config. Works on plain values and imports neither torch nor Lightning."""
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -10,6 +11,7 @@ from fer_lightning.config_rules.commands import COMMANDS
 from fer_lightning.config_rules.relations import check_relations
 from fer_lightning.config_rules.rules import Group
 from fer_lightning.errors import FerError
+from fer_lightning.utils.data_folder import require_data_folder
 from fer_lightning.utils.former_names import refuse_former_keys
 
 _MISSING = "???"  # OmegaConf's marker for a required value
@@ -35,6 +37,14 @@ def check(command: str, cfg: DictConfig) -> None:
     refuse_former_keys(_keys(values))
     _check_group("", values, COMMANDS[command])
     check_relations(values)
+
+
+def check_data_folder(command: str, cfg: DictConfig) -> None:
+    """Raise FerError if ``data.dir`` of a command's checked config does not exist."""
+    # download makes the folder, and a resumed run has its own data.dir
+    folder = None if command == "download" or cfg.get("resume") is not None else cfg.data.get("dir")
+    if folder is not None:
+        require_data_folder(Path(folder), kaggle=not str(cfg.data.get("_target_")).endswith(".image_folder"))
 
 
 def _keys(values: Mapping[Any, Any]) -> Iterator[str]:

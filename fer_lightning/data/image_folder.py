@@ -11,6 +11,7 @@ from fer_lightning.constants import IMAGE_SIZE, LABELS
 from fer_lightning.data.faces import UNKNOWN, Faces
 from fer_lightning.errors import FerError
 from fer_lightning.inference.images import SUFFIXES, as_face, open_picture
+from fer_lightning.utils.data_folder import require_data_folder
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +28,7 @@ def load_folder(folder: Path) -> Faces:
         FerError: the folder is missing, a class folder is not named after a class, there are no images, or an image
             cannot be read.
     """
-    if not folder.is_dir():
-        raise FerError(f"no such folder: data.dir={folder}")
+    require_data_folder(folder, kaggle=False)
     splits = [folder / name for name in SPLIT_FOLDERS if (folder / name).is_dir()]
     skipped: Counter[str] = Counter()
     if splits:

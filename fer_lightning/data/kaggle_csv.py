@@ -17,6 +17,7 @@ from fer_lightning.constants import IMAGE_SIZE, MAX_PIXEL, NUM_CLASSES, PIXELS
 from fer_lightning.data.archives import ARCHIVE_ERRORS, open_csv
 from fer_lightning.data.faces import UNKNOWN, USAGES
 from fer_lightning.errors import FerError
+from fer_lightning.utils.data_folder import require_data_folder
 
 TRAINING_FILES = ("fer2013.csv", "icml_face_data.csv", "fer2013.tar.gz", "train.csv")
 TEST_FILE = "test.csv"
@@ -35,11 +36,7 @@ def find_training_file(folder: Path) -> Path:
     Raises:
         FerError: the folder does not exist or contains none of the files.
     """
-    if not folder.is_dir():
-        raise FerError(
-            f"no such folder: data.dir={folder}; create it and put FER2013 there, or run: "
-            f"python -m fer_lightning.download data.dir={folder}"
-        )
+    require_data_folder(folder, kaggle=True)
     for name in TRAINING_FILES:
         if path := find_file(folder, name):
             return path

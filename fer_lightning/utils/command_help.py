@@ -174,6 +174,11 @@ def _choices(group: str) -> list[str]:
     )
 
 
+def is_group(name: str) -> bool:
+    """Whether ``name`` is a group of configs, of this package or of Hydra."""
+    return name in ("hydra/launcher", "hydra/sweeper") or (name.isidentifier() and (_configs() / name).is_dir())
+
+
 def _configs() -> Traversable:
     return resources.files("fer_lightning.conf")
 

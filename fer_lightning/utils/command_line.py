@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from fer_lightning.errors import FerError, exit_on_user_error
-from fer_lightning.utils.command_help import filled, help_text
+from fer_lightning.utils.command_help import filled, help_text, is_group
 from fer_lightning.utils.former_names import refuse_former_keys
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 _SEARCHED = "hydra.sweeper.params."  # prefix of the keys of a search
+_NO_NAME = re.compile(r"(?i:null|true|false|[-+.\d]+)")
 # messages for missing keys that have no default
 _REQUIRED = {
     "ckpt": "ckpt is required: set ckpt=pretrained or ckpt=PATH",
@@ -51,6 +52,7 @@ def hydra_command(
                 print(help_text(name, sys.argv[1:]), flush=True)  # inside, to end without a traceback on a closed pipe
                 return
             refuse_former_words(sys.argv[1:])
+            _refuse_groups_without_a_name(sys.argv[1:], name)
             for package in needs:
                 if importlib.util.find_spec(package) is None:
                     raise _missing(name, package, extra)
@@ -64,6 +66,18 @@ def refuse_former_words(words: Sequence[str]) -> None:
     refuse_former_keys(word.partition("=")[0].lstrip("+~").removeprefix(_SEARCHED) for word in words)
 
 
+def _refuse_groups_without_a_name(words: Sequence[str], command: str) -> None:
+    """Raise FerError if a group is set to null, a number or a truth value, on which Hydra stops with a traceback."""
+    for word in words:
+        group, _, value = word.partition("=")
+        group = group.lstrip("+").partition("@")[0]
+        if _NO_NAME.fullmatch(value) and is_group(group):
+            raise FerError(
+                f"there is no {word.lstrip('+')}: a group is set to the name of a config; "
+                f"fer-{command} --help lists them"
+            )
+
+
 def _run_hydra(name: str, task: str, extra: str, resolvers: Mapping[str, Callable[..., Any]]) -> None:
     # otherwise Hydra reports errors itself, in several lines
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
@@ -73,7 +87,7 @@ def _run_hydra(name: str, task: str, extra: str, resolvers: Mapping[str, Callabl
     from hydra.types import RunMode
     from omegaconf import OmegaConf
 
-    from fer_lightning.config_rules.check import check
+    from fer_lightning.config_rules.check import check, check_data_folder
     from fer_lightning.utils.output_dir import removed_on_failure
 
     for resolver, call in resolvers.items():
@@ -87,6 +101,7 @@ def _run_hydra(name: str, task: str, extra: str, resolvers: Mapping[str, Callabl
                 raise FerError("; ".join(_REQUIRED.get(key, f"{key} is required: {key}=VALUE") for key in missing))
             if HydraConfig.get().mode != RunMode.MULTIRUN:  # a sweep continues after a run with a wrong value
                 check(name, cfg)
+                check_data_folder(name, cfg)
             return import_task(task, name, extra).run(cfg)
 
     run.__module__ = f"fer_lightning.{name}"  # Hydra names the job and its log file after it
