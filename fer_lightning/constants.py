@@ -4,6 +4,8 @@ Free of torch, so that prediction with an exported bundle can import it.
 """
 
 PRETRAINED = "pretrained"  # what commands call the shipped network
+# names that commands accept instead of the path of a checkpoint, and their files in fer_lightning/pretrained
+SHIPPED_WEIGHTS = {PRETRAINED: "FER2013.safetensors", f"{PRETRAINED}-phone": "phone.safetensors"}
 
 # in Kaggle's order
 LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")

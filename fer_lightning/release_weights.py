@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from fer_lightning.constants import PRETRAINED, SHIPPED_WEIGHTS
 from fer_lightning.errors import FerError, exit_on_user_error
 from fer_lightning.utils.command_line import argument_parser, import_task
 
@@ -17,14 +18,13 @@ def main() -> None:
         ],
     )
     parser.add_argument("checkpoint", type=Path, help="a checkpoint from the checkpoints/ folder of a training run")
-    parser.add_argument("--name", default="pretrained", help="the shipped weights to replace (default: %(default)s)")
+    parser.add_argument("--name", default=PRETRAINED, help="the shipped weights to replace (default: %(default)s)")
     arguments = parser.parse_args()
     with exit_on_user_error():
+        if arguments.name not in SHIPPED_WEIGHTS:
+            raise FerError(f"--name must be one of {', '.join(SHIPPED_WEIGHTS)}, got {arguments.name!r}")
         checkpoint = import_task("fer_lightning.models.checkpoint", "release-weights", "train")  # imports torch
-        if arguments.name not in checkpoint.SHIPPED_WEIGHTS:
-            names = ", ".join(checkpoint.SHIPPED_WEIGHTS)
-            raise FerError(f"--name must be one of {names}, got {arguments.name!r}")
-        target = checkpoint.SHIPPED_WEIGHTS[arguments.name]
+        target = checkpoint.path_of(arguments.name)
         checkpoint.write_safetensors(arguments.checkpoint, target)
         print(f"{target}: {target.stat().st_size / 1e6:.1f} MB")
 

@@ -16,7 +16,7 @@ from typing import Any, overload
 import numpy as np
 from PIL import Image
 
-from fer_lightning.constants import LABELS
+from fer_lightning.constants import LABELS, SHIPPED_WEIGHTS
 from fer_lightning.errors import FerError
 from fer_lightning.inference.boxes import Box
 from fer_lightning.inference.face_crop import crop_face
@@ -222,6 +222,11 @@ def _load(model: str | os.PathLike[str] | None) -> Probabilities:
 
 
 def _load_checkpoint(name: str) -> Probabilities:
+    if not (name in SHIPPED_WEIGHTS or Path(name).is_file()):
+        raise FerError(
+            f"{name} is neither a bundle, nor a .tflite file, nor a checkpoint, nor one of the shipped weights "
+            f"{', '.join(SHIPPED_WEIGHTS)}"
+        )
     # seconds to import, and a bundle does without
     try:
         import torch
@@ -231,13 +236,7 @@ def _load_checkpoint(name: str) -> Probabilities:
     except ModuleNotFoundError as error:
         raise FerError(f"a checkpoint needs {error.name}: pip install 'fer_lightning[train]'") from error
 
-    path = checkpoint.path_of(name)
-    if not path.is_file():
-        raise FerError(
-            f"{name} is neither a bundle, nor a .tflite file, nor a checkpoint, nor one of the shipped weights "
-            f"{', '.join(checkpoint.SHIPPED_WEIGHTS)}"
-        )
-    network = checkpoint.load([path]).network()
+    network = checkpoint.load([checkpoint.path_of(name)]).network()
 
     def probabilities(images: np.ndarray) -> np.ndarray:
         with torch.inference_mode():

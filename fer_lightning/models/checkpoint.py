@@ -15,7 +15,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from fer_lightning.constants import NUM_CLASSES, PRETRAINED
+from fer_lightning.constants import NUM_CLASSES, SHIPPED_WEIGHTS
 from fer_lightning.errors import FerError
 from fer_lightning.models.ensemble import AverageOverNetworks
 from fer_lightning.utils import files
@@ -24,11 +24,6 @@ from fer_lightning.utils.former_names import current_target, current_values
 NETWORK_PREFIX = "network."  # ExpressionClassifier's attribute
 
 SHIPPED = Path(__file__).parents[1] / "pretrained"
-# names that ckpt= and init_from= accept instead of a path
-SHIPPED_WEIGHTS = {
-    PRETRAINED: SHIPPED / "FER2013.safetensors",
-    f"{PRETRAINED}-phone": SHIPPED / "phone.safetensors",
-}
 _RAW_KEY = "current_model_state"  # Lightning's WeightAveraging
 SETTINGS_KEY = "settings"  # in a safetensors file's metadata
 
@@ -41,7 +36,7 @@ def path_of(value: Any, key: str = "ckpt") -> Path:
     """
     if not isinstance(value, str):
         raise FerError(f"{key} must be the path of a checkpoint, got {value!r}")
-    return SHIPPED_WEIGHTS.get(value, Path(value))
+    return SHIPPED / SHIPPED_WEIGHTS[value] if value in SHIPPED_WEIGHTS else Path(value)
 
 
 def paths_of(value: Any, key: str = "ckpt") -> list[Path]:

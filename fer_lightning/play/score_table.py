@@ -13,7 +13,7 @@ import numpy as np
 from fer_lightning.constants import LABELS
 from fer_lightning.data import cache, kaggle_csv
 from fer_lightning.errors import FerError, exit_on_user_error
-from fer_lightning.inference.tflite_model import MANIFEST_FILE, MODEL_FILE, TFLiteModel, read_manifest, shipped_bundle
+from fer_lightning.inference.tflite_model import MANIFEST_FILE, MODEL_FILE, TFLiteModel, model_path, read_manifest
 from fer_lightning.play.site import SCORE_TABLE_FILE
 from fer_lightning.utils import files
 from fer_lightning.utils.checksums import fingerprint
@@ -79,8 +79,7 @@ def main() -> None:
     parser.add_argument("--bundle", type=Path, metavar="DIR", help="an exported bundle (default: the shipped one)")
     arguments = parser.parse_args()
     with exit_on_user_error():
-        bundle = shipped_bundle() if arguments.bundle is None else arguments.bundle
-        print(f"score table: {add_score_table(bundle, arguments.data)}")
+        print(f"score table: {add_score_table(model_path(arguments.bundle), arguments.data)}")
 
 
 if __name__ == "__main__":

@@ -136,6 +136,11 @@ def test_a_bundle_is_verified_without_extras(environment, tmp_path):
         (["fer-download"], "fer-download needs kaggle: pip install 'fer_lightning[train]'"),
         (["fer-release-weights", "a.ckpt"], "fer-release-weights needs torch: pip install 'fer_lightning[train]'"),
         (["fer-predict", "a.mp4"], "videos need PyAV: pip install 'fer_lightning[video]'"),
+        (
+            ["fer-predict", "a.png", "--model", "nowhere"],
+            "nowhere is neither a bundle, nor a .tflite file, nor a checkpoint, nor one of the shipped weights "
+            "pretrained, pretrained-phone",
+        ),
         (["fer-predict", "a.png", "--model", "a.ckpt"], "a checkpoint needs torch: pip install 'fer_lightning[train]'"),
     ],
 )
