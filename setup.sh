@@ -28,10 +28,12 @@ log=.venv/install.log
 # LiteRT.js, in which the tests run the bundle's JavaScript; Node itself comes with pip
 PATH="$PWD/.venv/bin:$PATH"
 pip() { .venv/bin/python -m pip --disable-pip-version-check --quiet "$@" --constraint constraints.txt; }
-# uv takes a third of pip's time, but does not know the package indexes of pip's configuration
+# uv takes a third of pip's time, but does not know the package indexes of pip's configuration; without compiled modules,
+# importing TensorFlow takes three times as long, each time where PYTHONDONTWRITEBYTECODE is set
 with_uv() {
     pip install uv &&
-        .venv/bin/uv pip install --quiet --python .venv/bin/python --constraint constraints.txt --editable '.[dev]'
+        .venv/bin/uv pip install --quiet --compile-bytecode --python .venv/bin/python --constraint constraints.txt \
+            --editable '.[dev]'
 }
 if ! {
     { with_uv || pip install --editable '.[dev]'; } &&
