@@ -3,6 +3,8 @@
 # make docs: build the documentation, site/index.html.  Every target installs what it needs first.
 PYTHON := .venv/bin/python
 INSTALLED := .venv/.installed
+# in the order of the folders: xdist would take the files with the fewest tests last, and the longest tests are in these
+PARALLEL := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo docs test test-fast soak lint types setup
 
@@ -16,10 +18,10 @@ demo: $(INSTALLED)
 	@echo "bundle: bundles/demo/"
 
 test: $(INSTALLED)
-	$(PYTHON) -m pytest --numprocesses 2 --dist loadfile
+	$(PYTHON) -m pytest $(PARALLEL)
 
 test-fast: $(INSTALLED)
-	$(PYTHON) -m pytest --numprocesses 2 --dist loadfile -m "not slow"
+	$(PYTHON) -m pytest $(PARALLEL) -m "not slow"
 
 soak: $(INSTALLED)
 	$(PYTHON) -m tests.soak

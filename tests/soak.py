@@ -65,14 +65,17 @@ def weights(run_dir: Path) -> dict[str, torch.Tensor]:
     return read(run_dir / "checkpoints" / "last.ckpt")["state_dict"]
 
 
-def survive(folder: Path, kills: int, seed: int) -> list[str]:
-    """Compare a run that was ended so many times with one that was not; the signals, and their seconds.
+def survive(unbroken: Path, whole: float, kills: int, seed: int) -> list[str]:
+    """Compare a run that is ended so many times with one that was not; the signals, and their seconds.
+
+    Args:
+        unbroken: the directory of the run that was not ended; the other run is next to it.
+        whole: the seconds that it took.
 
     Raises:
         AssertionError: the weights differ in any bit.
     """
-    unbroken, broken = folder / "unbroken", folder / "broken"
-    whole = finish(unbroken)
+    broken = unbroken.with_name("broken")
     draw = random.Random(seed)
     sent = []
     for _ in range(kills):
@@ -101,7 +104,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the moments (default %(default)s)")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        sent = survive(Path(folder), arguments.kills, arguments.seed)
+        unbroken = Path(folder, "unbroken")
+        sent = survive(unbroken, finish(unbroken), arguments.kills, arguments.seed)
     print(f"{', '.join(sent)}: the same weights, bit for bit")
 
 

@@ -76,8 +76,8 @@ def test_a_damaged_mark_counts_as_not_done(finished, tmp_path, train, caplog, co
     [
         ("train", ["data.dir=missing"], "data.dir=missing"),
         ("train", ["seed=-1"], "seed must be an integer"),
-        ("evaluate", ["ckpt=missing.ckpt"], "missing.ckpt"),
-        ("explain", ["ckpt=missing.ckpt"], "missing.ckpt"),
+        ("evaluate", ["ckpt=missing.ckpt", "data=sample"], "missing.ckpt"),
+        ("explain", ["ckpt=missing.ckpt", "data=sample"], "missing.ckpt"),
     ],
 )
 def test_a_failed_start_leaves_nothing_behind(tmp_path, command, words, reason):

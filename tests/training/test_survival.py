@@ -23,8 +23,15 @@ from tests.helpers import SHRUNK, assert_one_sentence, run_command
 pytestmark = pytest.mark.slow
 
 
-def test_a_killed_run_ends_with_the_weights_of_an_unbroken_one(tmp_path):
-    assert len(soak.survive(tmp_path, kills=3, seed=1)) == 3
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
+    """The directory of a run that was not ended, and the seconds that it took."""
+    run_dir = tmp_path_factory.mktemp("soak") / "unbroken"
+    return run_dir, soak.finish(run_dir)
+
+
+def test_a_killed_run_ends_with_the_weights_of_an_unbroken_one(unbroken):
+    assert len(soak.survive(*unbroken, kills=3, seed=1)) == 3
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +132,7 @@ def test_a_second_process_on_the_same_run(stopped):
     assert {path: path.stat().st_mtime_ns for path in run_dir.rglob("*.ckpt")} == before
 
 
-def test_slurm_takes_a_job_back_and_runs_it_again(tmp_path):
+def test_slurm_takes_a_job_back_and_runs_it_again(tmp_path, unbroken):
     """With a stand-in for scontrol; the signal, the checkpoint and the command are Lightning's."""
     (tmp_path / "bin").mkdir()
     scontrol = tmp_path / "bin" / "scontrol"
@@ -151,8 +158,7 @@ def test_slurm_takes_a_job_back_and_runs_it_again(tmp_path):
     again = run_command(*words, cwd=tmp_path, env={**env, "SLURM_RESTART_COUNT": "1"})
     assert again.returncode == 0, again.stderr
     assert f"SLURM restarted this job: resuming {tmp_path}/run" in again.stdout
-    soak.finish(tmp_path / "unbroken")
-    soak.compare(tmp_path / "unbroken", tmp_path / "run")
+    soak.compare(unbroken[0], tmp_path / "run")
 
 
 def test_a_loss_that_is_no_number(tmp_path):
