@@ -45,7 +45,11 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests as slow that need a full export, and so TensorFlow, a trained network or the real data."""
+    """Mark tests as slow that need a full export, and so TensorFlow, a trained network or the real data.
+
+    Those that make the full export come first, because other files would wait for it.
+    """
+    items.sort(key=lambda item: item.path.name != "test_export.py")
     for item in items:
         if {"bundle", "real_data", "trained_network"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)

@@ -60,6 +60,6 @@ def test_the_command(checkpoint, faces, tmp_path):
         assert_one_sentence(run_command("fer_lightning.explain", *words, word, cwd=tmp_path), message)
 
 
-@pytest.mark.parametrize("words", [["ckpt=nothing.ckpt"]])
-def test_missing_checkpoint(tmp_path, words):
+def test_missing_checkpoint(tmp_path):
+    words = ("ckpt=nothing.ckpt", "data=sample")
     assert_one_sentence(run_command("fer_lightning.explain", *words, cwd=tmp_path), "no such file")

@@ -4,8 +4,6 @@ import json
 import logging
 import os
 import shutil
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -17,7 +15,7 @@ from fer_lightning.models.checkpoint import read
 from fer_lightning.training import precision
 from fer_lightning.training.precision import SharedPrecision, best_precision
 from fer_lightning.training.trainers import make_trainer
-from tests.helpers import SHRUNK
+from tests.helpers import SHRUNK, run_command
 
 FEW = ("data.train=42", "data.val=14", "data.test=14")  # because CPUs without bfloat16 emulate it slowly
 FLOAT32, BFLOAT16 = {"float32": 300.0, "bfloat16": 200.0}, {"float32": 100.0, "bfloat16": 200.0}
@@ -173,10 +171,10 @@ def test_a_resumed_run_keeps_its_precision(tmp_path):
 
     def run(speeds, *words):
         env = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / str(speeds["float32"]))}
-        command = [sys.executable, "-c", COMMAND, json.dumps(speeds), *words]
-        process = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=300)
+        process = run_command("stubbed_command", json.dumps(speeds), *words, cwd=tmp_path, env=env)
         assert process.returncode == 0, process.stderr
 
+    (tmp_path / "stubbed_command.py").write_text(COMMAND)
     folder = tmp_path / "run"
     phases = (
         "+experiment=hard_mining",
