@@ -40,7 +40,7 @@ if ! {
         npm install --prefix tests/javascript --no-package-lock --no-audit --no-fund
 } >"$log" 2>&1; then
     if grep -qiE 'no space left|ENOSPC' "$log"; then
-        fail "the disk is full: the installation needs about 8 GB"
+        fail "the disk is full: the installation needs about 10 GB"
     elif grep -qiE 'NewConnectionError|NameResolutionError|ConnectTimeout|Network is unreachable|Temporary failure|ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|Connection broken|Read timed out' "$log"; then
         fail "the packages cannot be downloaded: there is no network, or it broke off; run the same command again"
     fi
