@@ -123,7 +123,7 @@ def help_text(name: str, words: Sequence[str]) -> str:
     chosen = config.groups | {
         group: choice
         for group, _, choice in (word.partition("=") for word in words)
-        if group in config.groups and choice in _choices(group)
+        if group in config.groups and choice in configs_of(group)
     }
     own = config.keys
     parts = [
@@ -133,8 +133,8 @@ def help_text(name: str, words: Sequence[str]) -> str:
         _section("keys:", own),
     ]
     added = [group for example in config.examples for group in re.findall(r"\+(\w+)=", example)]
-    choices = [Key(group, choice, " | ".join(_choices(group))) for group, choice in chosen.items()]
-    choices += [Key(f"+{group}", "NAME", " | ".join(_choices(group))) for group in dict.fromkeys(added)]
+    choices = [Key(group, choice, " | ".join(configs_of(group))) for group, choice in chosen.items()]
+    choices += [Key(f"+{group}", "NAME", " | ".join(configs_of(group))) for group in dict.fromkeys(added)]
     if choices:
         parts.append(_section("groups of keys:", choices))
     known = {key.name for key in own}
@@ -168,10 +168,11 @@ def _described(key: Key) -> Iterator[str]:
     yield from (f"{'':<{_LEFT}}{line}" for line in lines if line)
 
 
-def _choices(group: str) -> list[str]:
-    return sorted(
-        file.name.removesuffix(".yaml") for file in (_configs() / group).iterdir() if file.name.endswith(".yaml")
-    )
+def configs_of(group: str) -> list[str]:
+    """The names of this package's configs in a group; none for Hydra's own groups."""
+    folder = _configs() / group
+    files = folder.iterdir() if folder.is_dir() else ()
+    return sorted(file.name.removesuffix(".yaml") for file in files if file.name.endswith(".yaml"))
 
 
 def is_group(name: str) -> bool:

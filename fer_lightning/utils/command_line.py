@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from fer_lightning.errors import FerError, exit_on_user_error
-from fer_lightning.utils.command_help import filled, help_text, is_group
+from fer_lightning.utils.command_help import configs_of, filled, help_text, is_group
 from fer_lightning.utils.former_names import refuse_former_keys
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def hydra_command(
                 print(help_text(name, sys.argv[1:]), flush=True)  # inside, to end without a traceback on a closed pipe
                 return
             refuse_former_words(sys.argv[1:])
-            _refuse_groups_without_a_name(sys.argv[1:], name)
+            _refuse_groups_without_a_name(sys.argv[1:])
             for package in needs:
                 if importlib.util.find_spec(package) is None:
                     raise _missing(name, package, extra)
@@ -66,16 +66,13 @@ def refuse_former_words(words: Sequence[str]) -> None:
     refuse_former_keys(word.partition("=")[0].lstrip("+~").removeprefix(_SEARCHED) for word in words)
 
 
-def _refuse_groups_without_a_name(words: Sequence[str], command: str) -> None:
+def _refuse_groups_without_a_name(words: Sequence[str]) -> None:
     """Raise FerError if a group is set to null, a number or a truth value, on which Hydra stops with a traceback."""
     for word in words:
         group, _, value = word.partition("=")
         group = group.lstrip("+").partition("@")[0]
         if _NO_NAME.fullmatch(value) and is_group(group):
-            raise FerError(
-                f"there is no {word.lstrip('+')}: a group is set to the name of a config; "
-                f"fer-{command} --help lists them"
-            )
+            raise FerError(_no_such_config(group, value, configs_of(group)))
 
 
 def _run_hydra(name: str, task: str, extra: str, resolvers: Mapping[str, Callable[..., Any]]) -> None:
@@ -142,11 +139,14 @@ def _composition_mistake(error: "HydraException", name: str) -> str:
         r"Could not find '([\w/]+)/(\w+)' Available options in '[\w/]+': (.*?)( Config search path|$)", text
     )
     if choice:
-        group, given, options = choice[1], choice[2], choice[3].split()
-        if group in ("hydra/launcher", "hydra/sweeper"):
-            return f"there is no {group}={given}; to install more of them: pip install 'fer_lightning[sweep]'"
-        return f"there is no {group}={given}; choose one of {', '.join(options)}"
+        return _no_such_config(choice[1], choice[2], choice[3].split())
     return text.partition(" See https://")[0]
+
+
+def _no_such_config(group: str, given: str, options: Sequence[str]) -> str:
+    if group in ("hydra/launcher", "hydra/sweeper"):
+        return f"there is no {group}={given}; to install more of them: pip install 'fer_lightning[sweep]'"
+    return f"there is no {group}={given}" + (f"; choose one of {', '.join(options)}" if options else "")
 
 
 def argument_parser(prog: str, purpose: str, examples: Sequence[str]) -> argparse.ArgumentParser:
