@@ -1,5 +1,6 @@
 # make demo: run the whole pipeline on synthetic faces.  make test: run all tests.  make test-fast: leave out the tests that
-# need TensorFlow, Node or mediapipe, build a wheel, compile or start several runs.  make soak: interrupt a run twenty times.
+# need TensorFlow, Node, mediapipe or the Kaggle client, build a wheel, compile or start several runs, for under 90 seconds on
+# two cores.  make soak: interrupt a run twenty times.
 # make docs: build the documentation, site/index.html.  Every target installs what it needs first.
 PYTHON := .venv/bin/python
 INSTALLED := .venv/.installed

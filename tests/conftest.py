@@ -1,4 +1,9 @@
-"""Fixtures: the packaged configs, shrunk runs, a trained network, a bundle, and the real data if they are at hand."""
+"""Fixtures: the packaged configs, shrunk runs, a trained network, a bundle, and the real data if they are at hand.
+
+Torch and Lightning are imported where they are used: the process that hands the tests to the workers needs neither.
+"""
+
+from __future__ import annotations
 
 import os
 import signal
@@ -13,10 +18,10 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hydra
 import pytest
-import torch
 from filelock import FileLock
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
@@ -24,10 +29,11 @@ from omegaconf import DictConfig, OmegaConf
 from fer_lightning.config_rules.check import check
 from fer_lightning.data.faces import Faces
 from fer_lightning.data.synthetic import draw_sample
-from fer_lightning.models.networks import ExpressionCNN
-from fer_lightning.training.runner import train as run_training
 from fer_lightning.utils.quiet import quiet_libraries
 from tests.helpers import SHARED, SHRUNK, run_command
+
+if TYPE_CHECKING:
+    from fer_lightning.models.networks import ExpressionCNN
 
 # a shell's background job ignores Ctrl-C, and what the tests start and interrupt would inherit that
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
@@ -90,6 +96,7 @@ def _has(cfg: DictConfig, key: str) -> bool:
 @pytest.fixture
 def train(compose: Callable[..., DictConfig]) -> Callable[..., dict]:
     """train(run_dir, *overrides) runs a shrunk training as the command would and returns its metrics.json."""
+    from fer_lightning.training.runner import train as run_training
 
     def trained(run_dir: Path, *overrides: str) -> dict:
         cfg = compose("train", *SHRUNK, *overrides)
@@ -108,6 +115,10 @@ def faces() -> Faces:
 @pytest.fixture(scope="session")
 def trained_network() -> ExpressionCNN:
     """A small network that reads drawn faces well, half of its batch-norm scales negative, in eval mode."""
+    import torch
+
+    from fer_lightning.models.networks import ExpressionCNN
+
     torch.manual_seed(0)
     network = ExpressionCNN(channels=(16, 16, 32, 32), dense=(32, 16), dropout=0.0, bn_momentum=0.1)
     network = network.to(memory_format=torch.channels_last)  # trains in half the time
@@ -130,6 +141,8 @@ def trained_network() -> ExpressionCNN:
 @pytest.fixture(scope="session")
 def checkpoint(trained_network: ExpressionCNN, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """``trained_network`` as a run would have saved it."""
+    import torch
+
     path = tmp_path_factory.mktemp("run") / "best.ckpt"
     sizes = {"channels": [16, 16, 32, 32], "dense": [32, 16]}
     settings = {

@@ -12,6 +12,8 @@ import pytest
 from fer_lightning.data import cache, kaggle_csv
 from tests.helpers import assert_one_sentence, csv_text, run_command
 
+pytestmark = pytest.mark.slow
+
 KAGGLE_TEST_PORT = 7777  # see download_from_stand_in.py
 
 

@@ -13,10 +13,11 @@ from fer_lightning.errors import FerError
 from fer_lightning.utils import shell_words
 from tests.helpers import SHRUNK, assert_one_sentence, run_command
 
+pytestmark = pytest.mark.slow
+
 PHASES = ("+experiment=hard_mining", "trainer.max_epochs=1")
 
 
-@pytest.mark.slow
 def test_what_is_printed_can_be_pasted(tmp_path):
     run_dir = tmp_path / "it's (a) = [run], ü"
     words = shlex.split(shell_words.override("hydra.run.dir", run_dir))
@@ -93,7 +94,6 @@ def test_a_failed_start_keeps_what_was_there(tmp_path):
     assert (tmp_path / "run" / "notes.txt").read_text() == "mine"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
 def test_no_home_no_user_and_a_poor_terminal(tmp_path, encoding):
     (tmp_path / "sitecustomize.py").write_text(

@@ -90,6 +90,7 @@ def test_a_step_is_that_of_the_paper():
 FEW = ("phases.baseline.epochs=3", "phases.baseline.augment=true", "data.train=42", "data.batch_size=21")
 
 
+@pytest.mark.slow
 def test_begins_with_the_last_epochs(train, tmp_path, monkeypatch):
     epochs = []
     perturbed = SharpnessAware.perturbed
@@ -103,6 +104,7 @@ def test_begins_with_the_last_epochs(train, tmp_path, monkeypatch):
     assert epochs == [1, 1, 2, 2]  # two steps an epoch
 
 
+@pytest.mark.slow
 def test_a_broken_off_run_ends_as_an_unbroken_one(train, tmp_path, monkeypatch):
     words = (*FEW, "sam.last_epochs=2", "optimizer=sgd")
     train(tmp_path / "whole", *words)
