@@ -72,6 +72,12 @@ def test_every_epoch_has_new_images_without_a_cache(train, tmp_path, answers, ca
     assert not torch.equal(epochs[0], epochs[2])
 
 
+def test_the_teacher_has_the_layout_of_the_student():
+    teacher = nn.Conv2d(8, 8, 3)
+    Distillation(teacher, weight=0.5, temperature=2.0).start_phase(torch.device("cpu"))
+    assert teacher.weight.is_contiguous(memory_format=torch.channels_last)
+
+
 def test_a_cache_does_not_go_with_sharpness_aware_epochs(train, tmp_path):
     with pytest.raises(FerError, match=r"distillation\.cached_epochs needs sam\.last_epochs=0"):
         train(tmp_path, *DISTIL, "distillation.cached_epochs=2", "sam.last_epochs=1")
