@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from fer_lightning.inference.tflite_model import shipped_bundle
+from fer_lightning.inference.bundle_files import shipped_bundle
 from fer_lightning.play import site
 from fer_lightning.play.server import PlayServer
 from fer_lightning.utils.environment import describe

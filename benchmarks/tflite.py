@@ -15,7 +15,7 @@ from fer_lightning.export.convert.keras import to_notebook_tflite
 from rich.console import Console
 
 from fer_lightning.errors import exit_on_user_error
-from fer_lightning.inference.tflite_model import read_manifest
+from fer_lightning.inference.bundle_files import read_manifest
 from fer_lightning.models.networks import ExpressionCNN
 from fer_lightning.utils.environment import describe
 from fer_lightning.utils.terminal import make_table

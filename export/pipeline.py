@@ -23,7 +23,7 @@ with explaining_missing_packages():
     from .bundle import atomic_dir, manifest, readme, report
     from .check import golden, measure
     from .convert import formats
-from fer_lightning.inference.tflite_model import GOLDEN_FILE, LABELS_FILE, LABELS_TEXT, MANIFEST_FILE
+from fer_lightning.inference.bundle_files import GOLDEN_FILE, LABELS_FILE, LABELS_TEXT, MANIFEST_FILE
 from fer_lightning.utils.environment import describe as describe_machine
 
 from .check.faces import choose

@@ -19,16 +19,15 @@ from fer_lightning.utils.terminal import make_table
 from .missing_packages import explaining_missing_packages
 
 with explaining_missing_packages():
-    from fer_lightning.inference.tflite_model import (
+    from fer_lightning.inference.bundle_files import (
         GOLDEN_FILE,
         LABELS_FILE,
         LABELS_TEXT,
         MANIFEST_FILE,
         MODEL_FILE,
-        TFLiteModel,
         read_manifest,
-        require_loadable,
     )
+    from fer_lightning.inference.tflite_model import TFLiteModel, require_loadable
     from fer_lightning.utils.checksums import fingerprint
 
     from .bundle import atomic_dir

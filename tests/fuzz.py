@@ -31,14 +31,9 @@ from fer_lightning.data import ferplus, kaggle_csv
 from fer_lightning.data.row_numbers import read_row_numbers
 from fer_lightning.data.synthetic import draw_sample
 from fer_lightning.errors import FerError
+from fer_lightning.inference.bundle_files import MANIFEST_FILE, MODEL_FILE, read_manifest, shipped_bundle
 from fer_lightning.inference.images import as_face, open_picture
-from fer_lightning.inference.tflite_model import (
-    MANIFEST_FILE,
-    MODEL_FILE,
-    read_manifest,
-    require_loadable,
-    shipped_bundle,
-)
+from fer_lightning.inference.tflite_model import require_loadable
 from fer_lightning.models import checkpoint
 from fer_lightning.training import run_config
 from tests.helpers import csv_text, random_images, tar_gz

@@ -16,7 +16,7 @@ from fer_lightning.config_rules.check import check
 from fer_lightning.constants import LABELS
 from fer_lightning.data.synthetic import draw_sample
 from fer_lightning.inference import video
-from fer_lightning.inference.tflite_model import shipped_bundle
+from fer_lightning.inference.bundle_files import shipped_bundle
 from fer_lightning.play import __main__ as play
 from tests.helpers import SHRUNK, SKIMAGE, csv_text
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fer_lightning.errors import FerError
-from fer_lightning.inference.tflite_model import GOLDEN_FILE, LABELS_FILE, MANIFEST_FILE, read_manifest
+from fer_lightning.inference.bundle_files import GOLDEN_FILE, LABELS_FILE, MANIFEST_FILE, read_manifest
 from fer_lightning.utils import files
 
 README_FILE = "README.md"

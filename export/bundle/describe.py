@@ -15,8 +15,8 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from fer_lightning.constants import GREY_WEIGHTS, IMAGE_SIZE, LABELS, MAX_PIXEL, PIXELS
+from fer_lightning.inference.bundle_files import MODEL_FILE
 from fer_lightning.inference.face_crop import CROP_DOWN, CROP_SIDE
-from fer_lightning.inference.tflite_model import MODEL_FILE
 
 from ..check.runtimes import CORE_ML, LITERT, ONNX_RUNTIME, TENSORFLOW
 from ..graph.prepare import example

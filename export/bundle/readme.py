@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from importlib import resources
 
-from fer_lightning.inference.tflite_model import GOLDEN_FILE, LABELS_FILE, MANIFEST_FILE, MODEL_FILE
+from fer_lightning.inference.bundle_files import GOLDEN_FILE, LABELS_FILE, MANIFEST_FILE, MODEL_FILE
 
 from ..convert.formats import Format
 from .describe import PREPROCESSING

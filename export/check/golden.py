@@ -11,7 +11,7 @@ import numpy as np
 from fer_lightning.constants import IMAGE_SIZE, LABELS, NUM_CLASSES
 from fer_lightning.data import synthetic
 from fer_lightning.errors import FerError
-from fer_lightning.inference.tflite_model import GOLDEN_FILE, read_json
+from fer_lightning.inference.bundle_files import GOLDEN_FILE, read_json
 
 from .runtimes import Runner
 

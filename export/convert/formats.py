@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from fer_lightning.inference.tflite_model import MODEL_FILE
+from fer_lightning.inference.bundle_files import MODEL_FILE
 from fer_lightning.utils import files
 
 from ..check.runtimes import CORE_ML, LITERT, ONNX_RUNTIME, TENSORFLOW

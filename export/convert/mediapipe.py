@@ -14,7 +14,7 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
 from fer_lightning.constants import MAX_PIXEL
-from fer_lightning.inference.tflite_model import LABELS_FILE, LABELS_TEXT
+from fer_lightning.inference.bundle_files import LABELS_FILE, LABELS_TEXT
 
 _BUFFER_NAME = b"TFLITE_METADATA"
 _IDENTIFIER = b"M001"

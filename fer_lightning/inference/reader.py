@@ -19,17 +19,12 @@ from PIL import Image
 from fer_lightning.constants import LABELS, SHIPPED_WEIGHTS
 from fer_lightning.errors import FerError
 from fer_lightning.inference.boxes import Box
+from fer_lightning.inference.bundle_files import MODEL_FILE, model_path, require_intact
 from fer_lightning.inference.face_crop import crop_face
 from fer_lightning.inference.face_detection import FaceDetector
 from fer_lightning.inference.images import as_face
 from fer_lightning.inference.pictures import as_picture
-from fer_lightning.inference.tflite_model import (
-    MODEL_FILE,
-    TFLiteModel,
-    model_path,
-    require_intact,
-    require_loadable,
-)
+from fer_lightning.inference.tflite_model import TFLiteModel, require_loadable
 
 Probabilities = Callable[[np.ndarray], np.ndarray]  # uint8 [N, 48, 48] -> float32 [N, 7]
 

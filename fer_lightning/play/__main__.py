@@ -5,7 +5,7 @@ import webbrowser
 from pathlib import Path
 
 from fer_lightning.errors import FerError, exit_on_user_error
-from fer_lightning.inference.tflite_model import model_path
+from fer_lightning.inference.bundle_files import model_path
 from fer_lightning.play import site
 from fer_lightning.play.server import PlayServer
 

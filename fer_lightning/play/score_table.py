@@ -13,7 +13,8 @@ import numpy as np
 from fer_lightning.constants import LABELS
 from fer_lightning.data import cache, kaggle_csv
 from fer_lightning.errors import FerError, exit_on_user_error
-from fer_lightning.inference.tflite_model import MANIFEST_FILE, MODEL_FILE, TFLiteModel, model_path, read_manifest
+from fer_lightning.inference.bundle_files import MANIFEST_FILE, MODEL_FILE, model_path, read_manifest
+from fer_lightning.inference.tflite_model import TFLiteModel
 from fer_lightning.play.site import SCORE_TABLE_FILE
 from fer_lightning.utils import files
 from fer_lightning.utils.checksums import fingerprint

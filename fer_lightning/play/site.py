@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from fer_lightning.errors import FerError
-from fer_lightning.inference.tflite_model import (
+from fer_lightning.inference.bundle_files import (
     GOLDEN_FILE,
     LABELS_FILE,
     MANIFEST_FILE,

@@ -37,7 +37,7 @@ class Distillation:
 
     def start_phase(self, device: torch.device) -> None:
         """Move the teacher to ``device`` and forget the logits of another phase's images."""
-        self.teacher.to(device, memory_format=torch.channels_last)  # as the student: twice as fast
+        self.teacher.to(device).to(memory_format=torch.channels_last)  # as the student: twice as fast
         self._logits.clear()
 
     def mixed(self, loss: Tensor, logits: Tensor, inputs: Tensor, epoch: int = 0, batch_idx: int = 0) -> Tensor:

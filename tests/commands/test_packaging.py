@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from fer_lightning.inference.tflite_model import shipped_bundle
+from fer_lightning.inference.bundle_files import shipped_bundle
 from fer_lightning.play import site
 from tests.helpers import SKIMAGE
 

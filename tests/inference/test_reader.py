@@ -8,9 +8,10 @@ from PIL import Image
 
 from fer_lightning.constants import LABELS
 from fer_lightning.errors import FerError
+from fer_lightning.inference.bundle_files import MODEL_FILE
 from fer_lightning.inference.pictures import as_picture
 from fer_lightning.inference.reader import ExpressionReader, doubt_about
-from fer_lightning.inference.tflite_model import MODEL_FILE, TFLiteModel
+from fer_lightning.inference.tflite_model import TFLiteModel
 from tests.helpers import SKIMAGE
 
 

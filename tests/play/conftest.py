@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fer_lightning.inference.tflite_model import shipped_bundle
+from fer_lightning.inference.bundle_files import shipped_bundle
 from fer_lightning.play import site
 from fer_lightning.play.server import PlayServer
 from tests.play.chromium import EXECUTABLE, Browser, FakeCamera, Page

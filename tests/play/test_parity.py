@@ -10,9 +10,9 @@ from PIL import Image, ImageEnhance, ImageOps
 from fer_lightning.data.synthetic import draw_sample
 from fer_lightning.inference import blazeface, face_crop, squares
 from fer_lightning.inference.blazeface import SHORT_RANGE, Detection
+from fer_lightning.inference.bundle_files import shipped_bundle
 from fer_lightning.inference.face_crop import crop_face
 from fer_lightning.inference.reader import ExpressionReader, doubt_about
-from fer_lightning.inference.tflite_model import shipped_bundle
 from tests.helpers import SKIMAGE
 from tests.play.conftest import LITERT_WASM, raw, run_node
 

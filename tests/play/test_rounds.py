@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from fer_lightning.constants import LABELS
-from fer_lightning.inference.tflite_model import shipped_bundle
+from fer_lightning.inference.bundle_files import shipped_bundle
 from fer_lightning.play import site
 from tests.play.conftest import open_game, score, serving
 from tests.play.pictures import dim, smiling, two_faces, wall

@@ -11,7 +11,7 @@ from fer_lightning.export.verify import verify
 from fer_lightning.constants import LABELS
 from fer_lightning.data.synthetic import draw_sample
 from fer_lightning.errors import FerError
-from fer_lightning.inference.tflite_model import shipped_bundle
+from fer_lightning.inference.bundle_files import shipped_bundle
 from fer_lightning.play.score_table import add_score_table, score_table
 from tests.helpers import csv_text
 

@@ -10,7 +10,7 @@ import urllib.request
 import pytest
 
 from fer_lightning.errors import FerError
-from fer_lightning.inference.tflite_model import MANIFEST_FILE, shipped_bundle
+from fer_lightning.inference.bundle_files import MANIFEST_FILE, shipped_bundle
 from fer_lightning.play import site
 from fer_lightning.play.server import PlayServer
 from tests.helpers import assert_one_sentence, run_command

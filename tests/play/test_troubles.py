@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from fer_lightning.inference.tflite_model import shipped_bundle
+from fer_lightning.inference.bundle_files import shipped_bundle
 from fer_lightning.play import site
 from tests.play.chromium import EXECUTABLE, Browser
 from tests.play.conftest import open_game, score, serving
