@@ -1,0 +1,142 @@
+"""python -m benchmarks.hard_examples DIR [KEY=VALUE ...]: measure whether a phase of hard examples helps.
+
+Trains +experiment=hard_mining on FER2013 in DIR: 8 epochs on all rows, 7 on the hard examples, 9 augmented. Then trains
+the same without the second phase, whose steps the third phase gets in addition, with the same seeds. Early stopping is
+off. KEY=VALUE is added to the words of all runs. Finished runs (those with a metrics.json) are not repeated, and
+interrupted ones are resumed.
+"""
+
+import argparse
+import json
+import math
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+from omegaconf import OmegaConf
+
+from fer_lightning.reporting.style import BLUE, ORANGE, STYLE, save
+from fer_lightning.training.run_config import SETTINGS_FILE
+from fer_lightning.utils.environment import describe
+from fer_lightning.utils.terminal import make_table, print_table
+
+SEEDS = (0, 1)
+WITH, WITHOUT = "with hard examples", "without"
+COLOURS = {WITH: ORANGE, WITHOUT: BLUE}
+EPOCHS = {"baseline": 8, "hard_examples": 7, "balance": 9}
+PHASES = {
+    WITH: [
+        word for name in EPOCHS for word in (f"phases.{name}.epochs={EPOCHS[name]}", f"phases.{name}.patience=1000")
+    ],
+    WITHOUT: [
+        f"phases.baseline.epochs={EPOCHS['baseline']}",
+        "phases.baseline.patience=1000",
+        "phases.hard_examples=null",
+        "phases.balance.patience=1000",
+    ],
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run.
+
+    Attributes:
+        seed: its seed.
+        metrics: the content of its metrics.json.
+        batch_size: images per step.
+    """
+
+    seed: int
+    metrics: dict[str, Any]
+    batch_size: int
+
+    def steps(self, name: str | None = None) -> int:
+        """The steps of the phase ``name``, or of all phases."""
+        phases = [phase for phase in self.metrics["phases"] if name in (None, phase["name"])]
+        return sum(phase["epochs"] * self._steps_per_epoch(phase) for phase in phases)
+
+    def steps_and_accuracies(self) -> tuple[list[int], list[float]]:
+        """The number of steps until the end of each epoch, and the accuracy there in %."""
+        steps, accuracies = [0], []
+        for phase in self.metrics["phases"]:
+            for epoch in phase["history"]:
+                steps.append(steps[-1] + self._steps_per_epoch(phase))
+                accuracies.append(100 * epoch["val_accuracy"])
+        return steps[1:], accuracies
+
+    def _steps_per_epoch(self, phase: dict[str, Any]) -> int:
+        return math.ceil(phase["examples"] / self.batch_size)
+
+
+def balance_epochs(run: Run) -> int:
+    """The epochs of the last phase that a run without hard examples needs for the steps of ``run``."""
+    steps_per_epoch = run.steps("balance") / EPOCHS["balance"]
+    return EPOCHS["balance"] + round(run.steps("hard_examples") / steps_per_epoch)
+
+
+def train(run_dir: Path, seed: int, words: Sequence[str]) -> Run:
+    """The run in ``run_dir``, which is trained or resumed unless it is finished."""
+    metrics = run_dir / "metrics.json"
+    if not metrics.is_file():
+        started = (run_dir / SETTINGS_FILE).is_file()
+        words = [f"resume={run_dir}"] if started else [*words, f"seed={seed}", f"hydra.run.dir={run_dir}"]
+        if subprocess.run([sys.executable, "-m", "fer_lightning.train", *words], check=False).returncode:
+            raise SystemExit(f"error: training {' '.join(words)} failed")
+    config = OmegaConf.load(run_dir / "config.yaml")
+    return Run(seed, json.loads(metrics.read_text()), int(config.data.batch_size))
+
+
+def draw(found: dict[str, list[Run]], path: Path) -> None:
+    """Plot each run's accuracy on the val split over its steps, one colour for the runs of a kind."""
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(figsize=(8, 4.5))
+        for kind, runs in found.items():
+            for run in runs:
+                label = kind if run is runs[0] else None
+                axes.plot(*run.steps_and_accuracies(), color=COLOURS[kind], marker="o", markersize=3, label=label)
+        axes.set_xlabel("steps")
+        axes.set_ylabel("accuracy on PublicTest, %")
+        axes.legend()
+        save(figure, path)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.hard_examples",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("data", type=Path, metavar="DIR", help="the folder with FER2013")
+    parser.add_argument("words", nargs="*", metavar="KEY=VALUE", help="keys of fer-train for all runs, as model=phone")
+    parser.add_argument(
+        "--out", type=Path, default=Path("outputs/hard_examples"), help="the folder for the runs (%(default)s)"
+    )
+    arguments = parser.parse_args()
+    common = ["+experiment=hard_mining", f"data.dir={arguments.data}", *arguments.words]
+    found: dict[str, list[Run]] = {WITH: [], WITHOUT: []}
+    for seed in SEEDS:
+        hard = train(arguments.out / f"with_{seed}", seed, [*common, *PHASES[WITH]])
+        epochs = f"phases.balance.epochs={balance_epochs(hard)}"
+        found[WITH].append(hard)
+        found[WITHOUT].append(train(arguments.out / f"without_{seed}", seed, [*common, *PHASES[WITHOUT], epochs]))
+    columns = ("phases", "seed", "steps", "of them hard", "val loss", "accuracy", "leak-free", "macro F1")
+    table = make_table("Hard examples", columns, caption=describe("torch", "lightning"))
+    for kind, runs in found.items():
+        for run in runs:
+            scores = (run.metrics["accuracy"], run.metrics["accuracy_fresh"])
+            steps = (str(run.seed), f"{run.steps():,}", f"{run.steps('hard_examples'):,}")
+            figures = (f"{run.metrics['loss']:.3f}", *(f"{score:.1%}" for score in scores))
+            table.add_row(kind, *steps, *figures, f"{run.metrics['macro_f1']:.3f}")
+    print_table(table)
+    picture = arguments.out / "hard_examples.png"
+    draw(found, picture)
+    print(f"image: {picture}")
+
+
+if __name__ == "__main__":
+    main()

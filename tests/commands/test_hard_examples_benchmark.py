@@ -1,0 +1,64 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from benchmarks import hard_examples
+
+EPOCH = {"val_accuracy": 0.5}
+
+
+def phase(name, examples, epochs):
+    return {"name": name, "examples": examples, "epochs": epochs, "history": [EPOCH] * epochs}
+
+
+@pytest.fixture
+def started(tmp_path, monkeypatch):
+    """The words of all trainings that the benchmark starts; each ends at once, with 450 of 1,000 rows as hard ones."""
+    ran = []
+
+    def run(command, check):
+        words = dict(word.split("=", 1) for word in command[3:])
+        ran.append(words)
+        folder = tmp_path / "out" / words["hydra.run.dir"].rpartition("/")[2]
+        folder.mkdir(parents=True)
+        phases = [phase("baseline", 1000, 8)]
+        if "phases.hard_examples" not in words:
+            phases.append(phase("hard_examples", 450, 7))
+        phases.append(phase("balance", 1000, int(words["phases.balance.epochs"])))
+        scores = {"accuracy": 0.5, "accuracy_fresh": 0.4, "loss": 1.25, "macro_f1": 0.3}
+        (folder / "metrics.json").write_text(json.dumps({"phases": phases, **scores}))
+        (folder / "config.yaml").write_text("data: {batch_size: 50}\n")
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(hard_examples.subprocess, "run", run)
+    monkeypatch.setattr(sys, "argv", ["x", "data", "model=phone", "--out", str(tmp_path / "out")])
+    return ran
+
+
+def test_both_kinds_take_the_same_steps(started, tmp_path, capsys):
+    hard_examples.main()
+    assert len(started) == 4
+    assert [words["seed"] for words in started] == ["0", "0", "1", "1"]
+    assert all(words["model"] == "phone" for words in started)
+    # 7 epochs of 9 steps are 3.15 epochs of 20
+    assert [words["phases.balance.epochs"] for words in started] == ["9", "12", "9", "12"]
+    rows = [line.split() for line in capsys.readouterr().out.splitlines() if line.lstrip().startswith("with")]
+    assert [row[-7:] for row in rows] == [
+        ["0", "403", "63", "1.250", "50.0%", "40.0%", "0.300"],
+        ["1", "403", "63", "1.250", "50.0%", "40.0%", "0.300"],
+        ["0", "400", "0", "1.250", "50.0%", "40.0%", "0.300"],
+        ["1", "400", "0", "1.250", "50.0%", "40.0%", "0.300"],
+    ]
+    assert (tmp_path / "out" / "hard_examples.png").stat().st_size > 1000
+    hard_examples.main()
+    assert len(started) == 4  # finished runs are not repeated
+
+
+def test_the_words_are_keys(started, compose):
+    hard_examples.main()
+    for words in started:
+        overrides = [f"{key}={value}" for key, value in words.items() if not key.startswith("hydra.")]
+        cfg = compose("train", *overrides)
+        assert cfg.phases.baseline.patience == 1000
