@@ -27,18 +27,17 @@ from fer_lightning.utils.terminal import make_table, print_table
 SEEDS = (0, 1)
 WITH, WITHOUT = "with hard examples", "without"
 COLOURS = {WITH: ORANGE, WITHOUT: BLUE}
-EPOCHS = {"baseline": 8, "hard_examples": 7, "balance": 9}
-PHASES = {
-    WITH: [
-        word for name in EPOCHS for word in (f"phases.{name}.epochs={EPOCHS[name]}", f"phases.{name}.patience=1000")
-    ],
-    WITHOUT: [
-        f"phases.baseline.epochs={EPOCHS['baseline']}",
-        "phases.baseline.patience=1000",
-        "phases.hard_examples=null",
-        "phases.balance.patience=1000",
-    ],
-}
+BALANCE_EPOCHS = 9
+COMMON = [
+    "+experiment=hard_mining",
+    "phases.baseline.epochs=8",
+    *(f"phases.{name}.patience=1000" for name in ("baseline", "balance")),
+]
+HARD = [
+    "phases.hard_examples.epochs=7",
+    "phases.hard_examples.patience=1000",
+    f"phases.balance.epochs={BALANCE_EPOCHS}",
+]
 
 
 @dataclass(frozen=True)
@@ -75,8 +74,8 @@ class Run:
 
 def balance_epochs(run: Run) -> int:
     """The epochs of the last phase that a run without hard examples needs for the steps of ``run``."""
-    steps_per_epoch = run.steps("balance") / EPOCHS["balance"]
-    return EPOCHS["balance"] + round(run.steps("hard_examples") / steps_per_epoch)
+    steps_per_epoch = run.steps("balance") / BALANCE_EPOCHS
+    return BALANCE_EPOCHS + round(run.steps("hard_examples") / steps_per_epoch)
 
 
 def train(run_dir: Path, seed: int, words: Sequence[str]) -> Run:
@@ -117,13 +116,13 @@ def main() -> None:
         "--out", type=Path, default=Path("outputs/hard_examples"), help="the folder for the runs (%(default)s)"
     )
     arguments = parser.parse_args()
-    common = ["+experiment=hard_mining", f"data.dir={arguments.data}", *arguments.words]
+    common = [*COMMON, f"data.dir={arguments.data}", *arguments.words]
     found: dict[str, list[Run]] = {WITH: [], WITHOUT: []}
     for seed in SEEDS:
-        hard = train(arguments.out / f"with_{seed}", seed, [*common, *PHASES[WITH]])
-        epochs = f"phases.balance.epochs={balance_epochs(hard)}"
+        hard = train(arguments.out / f"with_{seed}", seed, [*common, *HARD])
+        instead = ["phases.hard_examples=null", f"phases.balance.epochs={balance_epochs(hard)}"]
         found[WITH].append(hard)
-        found[WITHOUT].append(train(arguments.out / f"without_{seed}", seed, [*common, *PHASES[WITHOUT], epochs]))
+        found[WITHOUT].append(train(arguments.out / f"without_{seed}", seed, [*common, *instead]))
     columns = ("phases", "seed", "steps", "of them hard", "val loss", "accuracy", "leak-free", "macro F1")
     table = make_table("Hard examples", columns, caption=describe("torch", "lightning"))
     for kind, runs in found.items():
