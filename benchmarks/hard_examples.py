@@ -25,7 +25,7 @@ from fer_lightning.utils.environment import describe
 from fer_lightning.utils.terminal import make_table, print_table
 
 SEEDS = (0, 1)
-WITH, WITHOUT = "with hard examples", "without"
+WITH, WITHOUT = "with", "without"
 COLOURS = {WITH: ORANGE, WITHOUT: BLUE}
 BALANCE_EPOCHS = 9
 COMMON = [
@@ -100,7 +100,7 @@ def draw(found: dict[str, list[Run]], path: Path) -> None:
                 axes.plot(*run.steps_and_accuracies(), color=COLOURS[kind], marker="o", markersize=3, label=label)
         axes.set_xlabel("steps")
         axes.set_ylabel("accuracy on PublicTest, %")
-        axes.legend()
+        axes.legend(title="hard examples")
         save(figure, path)
 
 
@@ -123,8 +123,8 @@ def main() -> None:
         instead = ["phases.hard_examples=null", f"phases.balance.epochs={balance_epochs(hard)}"]
         found[WITH].append(hard)
         found[WITHOUT].append(train(arguments.out / f"without_{seed}", seed, [*common, *instead]))
-    columns = ("phases", "seed", "steps", "of them hard", "val loss", "accuracy", "leak-free", "macro F1")
-    table = make_table("Hard examples", columns, caption=describe("torch", "lightning"))
+    columns = ("hard examples", "seed", "steps", "of them hard", "val loss", "accuracy", "leak-free", "macro F1")
+    table = make_table("The phase of hard examples", columns, caption=describe("torch", "lightning"))
     for kind, runs in found.items():
         for run in runs:
             scores = (run.metrics["accuracy"], run.metrics["accuracy_fresh"])
