@@ -2,19 +2,17 @@
 
 Trains on FER2013 in DIR for 5 epochs of 63 batches (8,064 faces), with the official split, seed 0 and a moving
 average shortened to match. Such short runs rank what helps a network to learn, not what prevents overfitting in a
-long run. Finished runs are not repeated.
+long run. Finished runs are not repeated, and interrupted ones are resumed.
 """
 
 import argparse
-import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
 from rich.console import Console
 
+from benchmarks.runs import trained
 from fer_lightning.reporting.style import BLUE, GREY, ORANGE, STYLE, save
 from fer_lightning.utils.environment import describe
 from fer_lightning.utils.terminal import make_table
@@ -36,13 +34,9 @@ VARIANTS = {
 
 
 def run(name: str, data: Path, out: Path) -> dict[str, Any]:
-    """The metrics of one variant, which is trained unless it already has been."""
+    """The metrics of one variant, which is trained or resumed unless it is finished."""
     run_dir = out / name.lower().replace(" ", "_").replace("'", "")
-    if not (run_dir / "metrics.json").is_file():
-        words = [*COMMON, *VARIANTS[name], f"data.dir={data}", f"hydra.run.dir={run_dir}"]
-        if subprocess.run([sys.executable, "-m", "fer_lightning.train", *words], check=False).returncode:
-            raise SystemExit(f"error: training {' '.join(words)} failed")
-    return json.loads((run_dir / "metrics.json").read_text())
+    return trained(run_dir, [*COMMON, *VARIANTS[name], f"data.dir={data}"])
 
 
 def draw(scores: dict[str, float], error: float, path: Path) -> None:

@@ -7,10 +7,7 @@ interrupted ones are resumed.
 """
 
 import argparse
-import json
 import math
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +16,8 @@ from typing import Any
 import matplotlib.pyplot as plt
 from omegaconf import OmegaConf
 
+from benchmarks.runs import trained
 from fer_lightning.reporting.style import BLUE, ORANGE, STYLE, save
-from fer_lightning.training.run_config import SETTINGS_FILE
 from fer_lightning.utils.environment import describe
 from fer_lightning.utils.terminal import make_table, print_table
 
@@ -80,14 +77,9 @@ def balance_epochs(run: Run) -> int:
 
 def train(run_dir: Path, seed: int, words: Sequence[str]) -> Run:
     """The run in ``run_dir``, which is trained or resumed unless it is finished."""
-    metrics = run_dir / "metrics.json"
-    if not metrics.is_file():
-        started = (run_dir / SETTINGS_FILE).is_file()
-        words = [f"resume={run_dir}"] if started else [*words, f"seed={seed}", f"hydra.run.dir={run_dir}"]
-        if subprocess.run([sys.executable, "-m", "fer_lightning.train", *words], check=False).returncode:
-            raise SystemExit(f"error: training {' '.join(words)} failed")
+    metrics = trained(run_dir, [*words, f"seed={seed}"])
     config = OmegaConf.load(run_dir / "config.yaml")
-    return Run(seed, json.loads(metrics.read_text()), int(config.data.batch_size))
+    return Run(seed, metrics, int(config.data.batch_size))
 
 
 def draw(found: dict[str, list[Run]], path: Path) -> None:

@@ -4,7 +4,8 @@ import sys
 
 import pytest
 
-from benchmarks import hard_examples
+from benchmarks import hard_examples, runs
+from fer_lightning.training.run_config import SETTINGS_FILE
 
 EPOCH = {"val_accuracy": 0.5}
 
@@ -32,7 +33,7 @@ def started(tmp_path, monkeypatch):
         (folder / "config.yaml").write_text("data: {batch_size: 50}\n")
         return subprocess.CompletedProcess(command, 0)
 
-    monkeypatch.setattr(hard_examples.subprocess, "run", run)
+    monkeypatch.setattr(runs.subprocess, "run", run)
     monkeypatch.setattr(sys, "argv", ["x", "data", "model=phone", "--out", str(tmp_path / "out")])
     return ran
 
@@ -62,3 +63,17 @@ def test_the_words_are_keys(started, compose):
         overrides = [f"{key}={value}" for key, value in words.items() if not key.startswith("hydra.")]
         cfg = compose("train", *overrides)
         assert cfg.phases.baseline.patience == 1000
+
+
+def test_an_interrupted_run_is_resumed(tmp_path, monkeypatch):
+    (tmp_path / SETTINGS_FILE).touch()
+    ran = []
+
+    def run(command, check):
+        ran.append(command[3:])
+        return subprocess.CompletedProcess(command, 1)
+
+    monkeypatch.setattr(runs.subprocess, "run", run)
+    with pytest.raises(SystemExit, match=r"error: training resume=.* failed"):
+        runs.trained(tmp_path, ["seed=1"])
+    assert ran == [[f"resume={tmp_path}"]]

@@ -1,0 +1,28 @@
+"""Training runs that benchmarks start, each in a process of its own."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from fer_lightning.training.run_config import SETTINGS_FILE
+
+
+def trained(run_dir: Path, words: Sequence[str]) -> dict[str, Any]:
+    """The content of metrics.json of the run in ``run_dir``, which is trained or resumed unless it is finished.
+
+    Args:
+        words: the words of fer-train besides the run directory; a run that has begun keeps its own settings.
+
+    Raises:
+        SystemExit: the training failed.
+    """
+    metrics = run_dir / "metrics.json"
+    if not metrics.is_file():
+        begun = (run_dir / SETTINGS_FILE).is_file()
+        words = [f"resume={run_dir}"] if begun else [*words, f"hydra.run.dir={run_dir}"]
+        if subprocess.run([sys.executable, "-m", "fer_lightning.train", *words], check=False).returncode:
+            raise SystemExit(f"error: training {' '.join(words)} failed")
+    return json.loads(metrics.read_text())
