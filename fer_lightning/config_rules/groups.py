@@ -128,7 +128,7 @@ AUGMENT = Group(
 PHASES = Group(
     entries=Group(
         {
-            "source": one_of("all", "hard"),
+            "source": one_of("all", "hard", "random"),
             "augment": BOOLEAN,
             "epochs": integer(1),
             "lr_factor": number(above=0),

@@ -28,7 +28,8 @@ def check_relations(values: Mapping[Any, Any]) -> None:
     for name, phase in (values.get("phases") or {}).items():
         if phase and phase.get("holdout") and phase.get("source", "all") == "all":
             raise FerError(
-                f"phases.{name}.holdout needs source=hard: with source=all, the val split is used for validation"
+                f"phases.{name}.holdout needs source=hard or random: with source=all, the val split is used for "
+                "validation"
             )
 
 

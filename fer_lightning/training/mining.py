@@ -1,7 +1,8 @@
-"""Find the training examples that a network gets wrong, before the phase that trains on them."""
+"""Find the training examples that a network gets wrong, before a phase that trains on some of them."""
 
 import logging
 from pathlib import Path
+from typing import Literal
 
 import lightning as L
 import numpy as np
@@ -23,8 +24,17 @@ log = logging.getLogger(__name__)
 ROWS_FILE = "hard_examples.csv"
 
 
-def mined_rows(cfg: DictConfig, module: ExpressionClassifier, datamodule: FaceDataModule, folder: Path) -> np.ndarray:
-    """The rows that ``mine`` finds; a resumed phase reads them from ``ROWS_FILE`` in its ``folder``.
+def mined_rows(
+    cfg: DictConfig,
+    source: Literal["hard", "random"],
+    module: ExpressionClassifier,
+    datamodule: FaceDataModule,
+    folder: Path,
+) -> np.ndarray:
+    """The rows that a phase trains on; a resumed phase reads them from ``ROWS_FILE`` in its ``folder``.
+
+    Args:
+        source: ``hard`` for the rows that ``mine`` finds, ``random`` for as many, drawn with the run's seed.
 
     Returns:
         int64 row numbers, sorted.
@@ -49,6 +59,9 @@ def mined_rows(cfg: DictConfig, module: ExpressionClassifier, datamodule: FaceDa
     candidates = candidate_rows(trainer, datamodule)
     rows = mine(trainer, module, datamodule, candidates)
     log.info("hard examples: %d of %d training rows", len(rows), len(candidates))
+    if source == "random":
+        rows = np.sort(np.random.default_rng(cfg.seed).choice(candidates, len(rows), replace=False))
+        log.info("training on as many random rows instead")
     if is_first():
         files.write_text(path, "\n".join(["row", *map(str, rows)]) + "\n")
     return rows

@@ -17,16 +17,17 @@ class Phase:
     """The settings of one phase, an entry of the ``phases`` config group.
 
     Attributes:
-        source: ``all`` training examples, or the ``hard`` ones, mined before the phase's fit.
+        source: ``all`` training examples, the ``hard`` ones, mined before the phase's fit, or as many at ``random``,
+            which is the notebook's mistake.
         augment: whether the augment group is applied.
         epochs: maximum number of epochs; trainer.max_epochs also limits it.
         lr_factor: factor for the optimizer's learning rate.
         patience: number of epochs without a better val_accuracy after which the phase ends.
         carry: the weights that the next phase starts from: the ``best`` by val_accuracy, or the ``last``.
-        holdout: fraction of the hard examples to validate on; 0 validates on the val split.
+        holdout: fraction of the hard or random examples to validate on; 0 validates on the val split.
     """
 
-    source: Literal["all", "hard"] = "all"
+    source: Literal["all", "hard", "random"] = "all"
     augment: bool = False
     epochs: int = 100
     lr_factor: float = 1.0

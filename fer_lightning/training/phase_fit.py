@@ -62,11 +62,11 @@ def fit_phase(
     epoch_seed = EpochSeed(cfg.seed, index, distinct_epochs)
     callbacks: list[L.Callback] = [SharedPrecision(), FiniteLoss(), history, epoch_seed]
     rows: np.ndarray | None = None
-    if phase.source == "hard":
+    if phase.source != "all":
         rows = None if saved is None else HardExampleMining.rows_in(saved[1])
         if rows is None:
             try:
-                rows = mined_rows(cfg, module, datamodule, folder)
+                rows = mined_rows(cfg, phase.source, module, datamodule, folder)
             except KeyboardInterrupt as interrupt:
                 raise stopped(interrupt) from None
         if len(rows) < (2 if phase.holdout else 1):

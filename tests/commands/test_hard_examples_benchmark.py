@@ -38,23 +38,27 @@ def started(tmp_path, monkeypatch):
     return ran
 
 
-def test_both_kinds_take_the_same_steps(started, tmp_path, capsys):
+def test_all_kinds_take_the_same_steps(started, tmp_path, capsys):
     hard_examples.main()
-    assert len(started) == 4
-    assert [words["seed"] for words in started] == ["0", "0", "1", "1"]
+    assert len(started) == 6
+    assert [words["seed"] for words in started] == ["0", "0", "0", "1", "1", "1"]
     assert all(words["model"] == "phone" for words in started)
+    sources = [words.get("phases.hard_examples.source") for words in started]
+    assert sources == [None, None, "random"] * 2
     # 7 epochs of 9 steps are 3.15 epochs of 20
-    assert [words["phases.balance.epochs"] for words in started] == ["9", "12", "9", "12"]
-    rows = [line.split() for line in capsys.readouterr().out.splitlines() if line.lstrip().startswith("with")]
-    assert [row[-7:] for row in rows] == [
-        ["0", "403", "63", "1.250", "50.0%", "40.0%", "0.300"],
-        ["1", "403", "63", "1.250", "50.0%", "40.0%", "0.300"],
-        ["0", "400", "0", "1.250", "50.0%", "40.0%", "0.300"],
-        ["1", "400", "0", "1.250", "50.0%", "40.0%", "0.300"],
+    assert [words["phases.balance.epochs"] for words in started] == ["9", "12", "9"] * 2
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [line for line in lines if line and line[0] in hard_examples.COLOURS] == [
+        ["hard", "0", "403", "63", "1.250", "50.0%", "40.0%", "0.300"],
+        ["hard", "1", "403", "63", "1.250", "50.0%", "40.0%", "0.300"],
+        ["random", "0", "403", "63", "1.250", "50.0%", "40.0%", "0.300"],
+        ["random", "1", "403", "63", "1.250", "50.0%", "40.0%", "0.300"],
+        ["none", "0", "400", "0", "1.250", "50.0%", "40.0%", "0.300"],
+        ["none", "1", "400", "0", "1.250", "50.0%", "40.0%", "0.300"],
     ]
     assert (tmp_path / "out" / "hard_examples.png").stat().st_size > 1000
     hard_examples.main()
-    assert len(started) == 4  # finished runs are not repeated
+    assert len(started) == 6  # finished runs are not repeated
 
 
 def test_the_words_are_keys(started, compose):

@@ -106,14 +106,13 @@ class TestPhase:
 
     @pytest.fixture
     def fit(self, compose, datamodule, tmp_path):
-        def fitted(wrong_rows, holdout=0.0, *words):
-            cfg = compose("train", *SHRUNK, "+experiment=hard_mining", *words)
+        def fitted(wrong_rows, holdout=0.0, source="hard"):
+            cfg = compose("train", *SHRUNK, "+experiment=hard_mining")
             module = ExpressionClassifier(
                 KnowsTheAnswers(datamodule.faces, wrong_rows), settings={"model": {"_target_": "of this test"}}
             )
-            return fit_phase(
-                cfg, 1, "hard", Phase("hard", epochs=1, holdout=holdout), module, datamodule, tmp_path / "2-hard"
-            )
+            phase = Phase(source, epochs=1, holdout=holdout)
+            return fit_phase(cfg, 1, "hard", phase, module, datamodule, tmp_path / "2-hard")
 
         return fitted
 
@@ -127,6 +126,18 @@ class TestPhase:
     @pytest.mark.parametrize("holdout", [0.2, 0.8])
     def test_two_wrong_examples_are_enough(self, fit, datamodule, holdout):
         assert fit(datamodule.rows("train")[:2], holdout=holdout).examples == 1
+
+    def test_random_rows_are_as_many_as_the_wrong_ones(self, fit, datamodule, tmp_path):
+        training = datamodule.rows("train")
+        assert fit(training[:10], source="random").examples == 10
+        rows = datamodule.phase.rows
+        assert set(rows) < set(training)
+        assert set(rows) != set(training[:10])
+        (tmp_path / "2-hard" / ROWS_FILE).unlink()
+        for checkpoint in (tmp_path / "2-hard" / "checkpoints").iterdir():
+            checkpoint.unlink()
+        fit(training[:10], source="random")
+        assert datamodule.phase.rows.tolist() == rows.tolist()  # drawn with the run's seed
 
     @pytest.mark.parametrize("left", [True, False])
     def test_a_phase_that_goes_on_keeps_its_rows(self, fit, datamodule, tmp_path, left):

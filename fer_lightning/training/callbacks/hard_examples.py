@@ -14,7 +14,7 @@ class HardExampleMining(L.Callback):
     changes within a fit one epoch late.
 
     Args:
-        rows: int64, the training rows that the network misclassified.
+        rows: int64, training rows, sorted.
     """
 
     def __init__(self, rows: np.ndarray) -> None:
