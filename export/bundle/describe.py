@@ -23,9 +23,10 @@ from ..graph.prepare import example
 
 _RED, _GREEN, _BLUE = GREY_WEIGHTS
 _FRAMING = (
-    "Find the face with BlazeFace for short range and rotate the image until the eyes are level. Crop a square whose "
-    f"side is {CROP_SIDE} times the side of the detector's box. Its centre lies {abs(CROP_DOWN)} of the square's side "
-    "above the box's centre, towards the forehead. Repeat the border pixels where the square extends beyond the image."
+    "Find the face with BlazeFace's short-range model and rotate the image until the eyes are level. Crop a square "
+    f"whose side is {CROP_SIDE} times the side of the detector's box. Its centre lies {abs(CROP_DOWN)} of the square's "
+    "side above the box's centre, towards the forehead. Repeat the border pixels where the square extends beyond the "
+    "image."
 )
 PREPROCESSING = {
     "of": MODEL_FILE,  # the entry of each file says what its input holds
@@ -37,7 +38,7 @@ PREPROCESSING = {
     ),
     "framing": {
         "in_words": _FRAMING,
-        "detector": "BlazeFace for short range",
+        "detector": "BlazeFace, short range",
         "eyes": "level",
         "side_in_boxes": CROP_SIDE,
         "shift_down_in_sides": CROP_DOWN,

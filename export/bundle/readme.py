@@ -12,15 +12,18 @@ from .report import Row, markdown_table
 SNIPPETS = {
     "Swift": (
         "ReadExpression.swift",
-        "For iOS, with `pod 'TensorFlowLiteSwift'`. Add the three files to the app's resources.",
+        "For iOS, with `pod 'TensorFlowLiteSwift'`. Add `FER2013.tflite`, `labels.txt` and `golden.json` to "
+        "the app's resources.",
     ),
     "Kotlin": (
         "ReadExpression.kt",
-        "For Android, with `com.google.ai.edge.litert:litert` 2.x. Put the three files into the app's assets.",
+        "For Android, with `com.google.ai.edge.litert:litert` 2.x. Put `FER2013.tflite`, "
+        "`labels.txt` and `golden.json` into the app's assets.",
     ),
     "Dart": (
         "read_expression.dart",
-        "For Flutter, with `tflite_flutter`. Put the three files into `assets/` and list them in `pubspec.yaml`.",
+        "For Flutter, with `tflite_flutter`. Put `FER2013.tflite`, `labels.txt` and `golden.json` into "
+        "`assets/` and list them in `pubspec.yaml`.",
     ),
     "JavaScript": (
         "read_expression.mjs",

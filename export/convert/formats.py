@@ -173,7 +173,7 @@ FORMATS = {
         "saved_model",
         TENSORFLOW,
         "none, float32",
-        "for TensorFlow, any number of faces at once; follows the notebook's .h5",
+        "for TensorFlow, any number of faces at once; takes the place of the notebook's .h5 file",
         lambda sources, path: to_saved_model(sources.network, path),
     ),
     COREML: Format(
