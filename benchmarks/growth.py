@@ -49,6 +49,7 @@ import hydra, tempfile
 from hydra.utils import instantiate
 from fer_lightning.training.classifier import ExpressionClassifier
 from fer_lightning.training.phases import run_phases
+from fer_lightning.training.precision import settle
 from fer_lightning.utils.quiet import quiet_libraries
 quiet_libraries()
 with hydra.initialize_config_module("fer_lightning.conf", version_base="1.3"):
@@ -56,6 +57,7 @@ with hydra.initialize_config_module("fer_lightning.conf", version_base="1.3"):
         f"data.dir={sys.argv[1]}", "phases.baseline.epochs=1", "phases.baseline.augment=true",
         f"trainer.limit_train_batches={sys.argv[2]}", "trainer.limit_val_batches=1",
         "trainer.enable_progress_bar=false", "trainer.enable_checkpointing=false"])
+settle(cfg.trainer)
 datamodule = instantiate(cfg.data, augment=instantiate(cfg.augment))
 datamodule.setup()
 module = ExpressionClassifier(instantiate(cfg.model), optimizer=instantiate(cfg.optimizer),
