@@ -13,6 +13,7 @@ from torch import nn
 
 from fer_lightning.config_rules.check import check
 from fer_lightning.data.datamodule import FaceDataModule
+from fer_lightning.data.faces import UNKNOWN
 from fer_lightning.errors import FerError
 from fer_lightning.models import checkpoint
 from fer_lightning.models.attribution import heat
@@ -42,8 +43,9 @@ def explain(cfg: DictConfig, path: Path) -> None:
     datamodule.setup()
     faces, names = datamodule.faces, datamodule.class_names
     network = trained.network(len(names))
-    rows = choose(faces.labels, datamodule.rows(cfg.subset), cfg.faces, len(names))
-    if cfg.rows is not None:
+    if cfg.rows is None:
+        rows = choose(faces.labels, datamodule.rows(cfg.subset), cfg.faces, len(names))
+    else:
         rows = _given(cfg.rows, len(faces))
     assert isinstance(network, nn.Sequential)
     images = torch.from_numpy(faces.pixels[rows]).unsqueeze(1)
@@ -51,7 +53,7 @@ def explain(cfg: DictConfig, path: Path) -> None:
         probabilities = network(Scale()(images)).softmax(dim=1)
     answers = probabilities.argmax(dim=1)
     captions = [
-        f"{names[answer]} {probabilities[index, answer]:.0%}\n({names[faces.labels[row]]}, row {row})"
+        f"{names[answer]} {probabilities[index, answer]:.0%}\n({_label(faces.labels[row], names)}, row {row})"
         for index, (answer, row) in enumerate(zip(answers.tolist(), rows.tolist(), strict=True))
     ]
     face_sheets.heat(
@@ -61,6 +63,10 @@ def explain(cfg: DictConfig, path: Path) -> None:
         f"{faces.name}: evidence for the predicted class",
         path,
     )
+
+
+def _label(code: int, names: Sequence[str]) -> str:
+    return "no label" if code == UNKNOWN else names[code]
 
 
 def _given(rows: Sequence[int], count: int) -> np.ndarray:

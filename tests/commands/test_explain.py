@@ -4,7 +4,9 @@ import torch
 from PIL import Image
 from torch import nn
 
-from fer_lightning.commands.explain import choose
+from fer_lightning.commands.explain import _label, choose
+from fer_lightning.constants import LABELS
+from fer_lightning.data.faces import UNKNOWN
 from fer_lightning.models.attribution import heat
 from fer_lightning.models.networks import PhoneCNN
 from tests.helpers import assert_one_sentence, csv_text, run_command
@@ -47,17 +49,23 @@ def test_chooses_some_of_each_class():
 
 
 def test_the_command(checkpoint, faces, tmp_path):
-    (tmp_path / "fer2013.csv").write_text(csv_text(faces))
+    lines = [line for line in csv_text(faces).splitlines() if not line.endswith("PrivateTest")]
+    (tmp_path / "fer2013.csv").write_text("\n".join(lines) + "\n")
     words = (f"ckpt={checkpoint}", f"data.dir={tmp_path}", f"hydra.run.dir={tmp_path}/out")
     process = run_command("fer_lightning.explain", *words, cwd=tmp_path)
     assert process.returncode == 0, process.stderr
     assert Image.open(tmp_path / "out" / "explain.png").width > 500
-    assert run_command("fer_lightning.explain", *words, "rows=[1,2]", cwd=tmp_path).returncode == 0
+    # the rows of the command line do not need a test split
+    assert run_command("fer_lightning.explain", *words, "rows=[1,2]", "subset=test", cwd=tmp_path).returncode == 0
     for word, message in (
-        ("rows=[1,99]", "rows must be integers from 0 to 34, got 99"),
+        ("rows=[1,99]", f"rows must be integers from 0 to {len(lines) - 2}, got 99"),
         ("faces=0", "faces must be an integer from 1 to 20, got 0"),
     ):
         assert_one_sentence(run_command("fer_lightning.explain", *words, word, cwd=tmp_path), message)
+
+
+def test_a_row_without_a_label():
+    assert [_label(code, LABELS) for code in (3, UNKNOWN)] == ["happy", "no label"]
 
 
 def test_missing_checkpoint(tmp_path):
