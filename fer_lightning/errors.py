@@ -34,7 +34,7 @@ def exit_on_user_error() -> Iterator[None]:
 
     Output that is not in UTF-8 is made to take every character.
 
-    Anything else keeps its traceback: it is our mistake and a report needs it.
+    All other exceptions keep their traceback, because they are bugs and a bug report needs it.
 
     Raises:
         SystemExit: 1 after an error, 130 after Ctrl-C, 143 after SIGTERM.
@@ -56,7 +56,7 @@ def exit_on_user_error() -> Iterator[None]:
 
 
 def sentence(error: Exception) -> str | None:
-    """What a user is told of ``error``; None where it is our mistake and not theirs."""
+    """The message for an error that the user can fix; None if the error is a bug."""
     if isinstance(error, FerError):
         return str(error)
     if isinstance(error, OSError):
@@ -70,7 +70,7 @@ def _system_mistake(error: OSError) -> str | None:
     if error.errno == errno.EFBIG:
         return f"a file would grow beyond the limit on file sizes: {error.filename or 'while writing'}"
     if isinstance(error, _MISPLACED) or error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
-        return f"{error.strerror}: {error.filename}"
+        return str(error) if error.filename is None else f"{error.strerror}: {error.filename}"
     if error.errno == errno.EROFS:
         return f"the file system is read-only: {error.filename}"
     return None

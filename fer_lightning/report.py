@@ -12,13 +12,17 @@ def print_run(run_dir: Path) -> None:
     """Print the table of a finished run, from its metrics.json.
 
     Raises:
-        FerError: metrics.json is missing or damaged.
+        FerError: metrics.json is missing or damaged, or does not come from fer-train or fer-soup.
     """
     path = run_dir / "metrics.json"
     try:
         metrics = json.loads(path.read_text())
-        if "members" in metrics:
+        if "chosen" in metrics:
+            print_scores(metrics, f"soup of {len(metrics['chosen'])} on the val split")
+        elif "members" in metrics:
             print_scores(metrics, f"average of {len(metrics['members'])} on the val split")
+        elif "phases" not in metrics:
+            raise FerError(f"{path} has no phases: it does not come from a training run")
         else:
             print_phases(metrics["phases"], metrics["data"], final=metrics)
     except FileNotFoundError:

@@ -36,7 +36,7 @@ def check_relations(values: Mapping[Any, Any]) -> None:
 def _check_seeds(values: Mapping[Any, Any]) -> None:
     networks = values.get("ensemble_size", 1)
     if networks > 1 and not SEED.accepts(values.get("seed", 0) + networks - 1):
-        raise FerError(f"seed must leave room for the seeds of {networks} networks, got {values['seed']}")
+        raise FerError(f"seed must be at most {2**32 - networks} with ensemble_size={networks}, got {values['seed']}")
 
 
 def _check_model(values: Mapping[Any, Any]) -> None:
@@ -62,8 +62,9 @@ def _check_schedule(values: Mapping[Any, Any]) -> None:
 
 def _check_distillation(values: Mapping[Any, Any]) -> None:
     cached = (values.get("distillation") or {}).get("cached_epochs")
-    if cached is not None and (values.get("sam") or {}).get("last_epochs"):
+    sharpness_aware = (values.get("sam") or {}).get("last_epochs")
+    if cached is not None and sharpness_aware:
         raise FerError(
-            "distillation.cached_epochs needs sam.last_epochs=0, because sharpness-aware epochs draw more random "
-            f"numbers and so do not repeat the images of earlier epochs, got {cached}"
+            f"distillation.cached_epochs needs sam.last_epochs=0, got {sharpness_aware}: sharpness-aware epochs draw "
+            "more random numbers, so they would not repeat the images of earlier epochs"
         )

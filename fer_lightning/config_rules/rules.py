@@ -57,7 +57,7 @@ def integer(least: int, most: int | None = None, *, largest: int = LARGEST_INTEG
     """An integer from ``least`` to ``most`` or, without ``most``, to ``largest``."""
     words = f"an integer >= {least}" if most is None else f"an integer from {least} to {most}"
     limit = largest if most is None else most
-    return Rule(words, lambda value: _is_a(value, int) and least <= value <= limit, largest)
+    return Rule(words, lambda value: _is_a(value, int) and least <= value <= limit, largest if most is None else None)
 
 
 def number(

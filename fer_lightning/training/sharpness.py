@@ -31,7 +31,7 @@ class SharpnessAware:
 
     def __post_init__(self) -> None:
         if not isinstance(self.last_epochs, int) or self.last_epochs < 1:
-            raise FerError(f"sam.last_epochs must be an integer >= 0, got {self.last_epochs!r}")
+            raise FerError(f"sam.last_epochs must be an integer >= 1, got {self.last_epochs!r}")
         if not isinstance(self.rho, int | float) or not self.rho > 0:
             raise FerError(f"sam.rho must be a number above 0, got {self.rho!r}")
 

@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
 _SEARCHED = "hydra.sweeper.params."  # prefix of the keys of a search
 _NO_NAME = re.compile(r"(?i:null|true|false|[-+.\d]+)")
-# messages for missing keys that have no default
+# messages for missing keys that have no default, or that the command before them needs
 _REQUIRED = {
     "ckpt": "ckpt is required: set ckpt=pretrained or ckpt=PATH",
     "out": "out is required: set out=PATH, the file to write",
+    "soup ckpt": "ckpt is required: set ckpt=[A.ckpt,B.ckpt], at least two checkpoints",
     "data.dir": "data.dir is required: set data.dir=DIR, the folder with the data",
 }
 
@@ -95,7 +96,7 @@ def _run_hydra(name: str, task: str, extra: str, resolvers: Mapping[str, Callabl
         missing = sorted(OmegaConf.missing_keys(cfg))
         with exit_on_user_error(), removed_on_failure():
             if missing:
-                raise FerError("; ".join(_REQUIRED.get(key, f"{key} is required: {key}=VALUE") for key in missing))
+                raise FerError("; ".join(_required(name, key) for key in missing))
             if HydraConfig.get().mode != RunMode.MULTIRUN:  # a sweep continues after a run with a wrong value
                 check(name, cfg)
                 check_data_folder(name, cfg)
@@ -108,6 +109,10 @@ def _run_hydra(name: str, task: str, extra: str, resolvers: Mapping[str, Callabl
         raise
     except HydraException as error:
         raise FerError(_composition_mistake(error, name)) from error
+
+
+def _required(command: str, key: str) -> str:
+    return _REQUIRED.get(f"{command} {key}") or _REQUIRED.get(key) or f"{key} is required: set {key}=VALUE"
 
 
 def import_task(module: str, name: str, extra: str) -> Any:

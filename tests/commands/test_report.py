@@ -36,7 +36,14 @@ def test_table_of_a_run(tmp_path, capsys):
     assert max(map(len, lines)) <= 80  # fits a terminal
 
 
-@pytest.mark.parametrize(("content", "reason"), [(None, "no finished run"), ("{", "damaged"), ("{}", "damaged")])
+def test_scores_of_a_soup(tmp_path, capsys):
+    scores = {"n": 10, "n_fresh": 9, "accuracy": 0.7, "accuracy_fresh": 0.6, "macro_f1": 0.5, "per_class": {}}
+    (tmp_path / "metrics.json").write_text(json.dumps({"members": [{}, {}, {}], "chosen": ["a", "b"], **scores}))
+    print_run(tmp_path)
+    assert "soup of 2 on the val split, 10 faces" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("content", "reason"), [(None, "no finished run"), ("{", "damaged"), ("{}", "has no phases")])
 def test_no_run(tmp_path, content, reason):
     if content is not None:
         (tmp_path / "metrics.json").write_text(content)

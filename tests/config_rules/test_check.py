@@ -180,7 +180,11 @@ def test_wrong_values_of_a_training_run(compose, word, message):
     ("command", "words", "message"),
     [
         ("train", ["data=folder"], "data.dir is required: set data.dir= to the path of a folder"),
-        ("train", ["ensemble_size=2", "seed=4294967295"], "seed must leave room for the seeds of 2 networks"),
+        (
+            "train",
+            ["ensemble_size=2", "seed=4294967295"],
+            "seed must be at most 4294967294 with ensemble_size=2, got 4294967295",
+        ),
         (
             "train",
             ["+experiment=best", "augment.size_schedule=[[0.5,20]]"],
@@ -194,6 +198,7 @@ def test_wrong_values_of_a_training_run(compose, word, message):
         ("explain", ["ckpt=a", "rows=5"], "rows must be a non-empty list, each entry being an integer >= 0"),
         ("explain", ["ckpt=a", "rows=[true]"], "rows must be a non-empty list, each entry being an integer >= 0"),
         ("explain", ["ckpt=a", "faces=21"], "faces must be an integer from 1 to 20, got 21"),
+        ("explain", ["ckpt=a", "faces=99999999999"], "faces must be an integer from 1 to 20, got 99999999999"),
         ("export", ["ckpt=a", "verify.faces=10"], "verify.faces must be an integer >= 256, got 10"),
         ("export", ["ckpt=a", "export.formats=onnx"], "export.formats must be a list, each entry being dynamic_range"),
         ("export", ["ckpt=a", "+verify.limits.onnx.loss=1"], "verify.limits.onnx has no key loss; its keys are"),

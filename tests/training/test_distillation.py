@@ -79,5 +79,5 @@ def test_the_teacher_has_the_layout_of_the_student():
 
 
 def test_a_cache_does_not_go_with_sharpness_aware_epochs(train, tmp_path):
-    with pytest.raises(FerError, match=r"distillation\.cached_epochs needs sam\.last_epochs=0"):
+    with pytest.raises(FerError, match=r"distillation\.cached_epochs needs sam\.last_epochs=0, got 1"):
         train(tmp_path, *DISTIL, "distillation.cached_epochs=2", "sam.last_epochs=1")

@@ -90,7 +90,7 @@ def test_fewer_faces_than_processes():
     datamodule = factories.synthetic(train=7, val=2, test=7, seed=0)
     datamodule.trainer = SimpleNamespace(world_size=3, global_rank=0)
     datamodule.setup()
-    with pytest.raises(FerError, match="2 validation faces are too few for 3 processes"):
+    with pytest.raises(FerError, match="2 validation faces are too few for 3 processes; use at most 2"):
         datamodule.val_dataloader()
 
 

@@ -27,7 +27,7 @@ def test_perturbs_along_the_gradient_and_comes_back():
 @pytest.mark.parametrize(
     ("options", "part"),
     [
-        ({"last_epochs": -1, "rho": 0.05}, "sam.last_epochs must be an integer >= 0, got -1"),
+        ({"last_epochs": -1, "rho": 0.05}, "sam.last_epochs must be an integer >= 1, got -1"),
         ({"last_epochs": 2.5, "rho": 0.05}, "sam.last_epochs must be an integer"),
         ({"last_epochs": 1, "rho": 0}, "sam.rho must be a number above 0, got 0"),
         ({"last_epochs": 1, "rho": "far"}, "sam.rho must be a number above 0, got 'far'"),

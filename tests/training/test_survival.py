@@ -123,6 +123,10 @@ def test_a_full_disk_leaves_the_earlier_checkpoint_whole(tmp_path):
     assert torch.load(path, weights_only=True)["number"] == 1
 
 
+def test_an_error_of_a_library_keeps_its_text():
+    assert errors.sentence(FileNotFoundError("no such model: x")) == "no such model: x"
+
+
 def test_a_second_process_on_the_same_run(stopped):
     run_dir = stopped[0]
     before = {path: path.stat().st_mtime_ns for path in run_dir.rglob("*.ckpt")}
