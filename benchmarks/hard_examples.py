@@ -1,9 +1,9 @@
 """python -m benchmarks.hard_examples DIR [KEY=VALUE ...]: measure whether a phase of hard examples helps.
 
 Trains +experiment=hard_mining on FER2013 in DIR: 8 epochs on all rows, 7 on the hard examples, 9 augmented. With the
-same seeds, it then trains without the second phase, whose steps the third phase gets in addition, and with as many
-random examples in place of the hard ones, as the notebook did by mistake. Early stopping is off. KEY=VALUE is added to
-the words of all runs. Finished runs (those with a metrics.json) are not repeated, and interrupted ones are resumed.
+same seeds, it also trains without the second phase, adding its steps to the third, and with the same number of random
+examples instead of the hard ones, as the notebook did by mistake. Early stopping is off. KEY=VALUE is added to the
+words of all runs. Finished runs (those with a metrics.json) are not repeated, and interrupted ones are resumed.
 """
 
 import argparse
@@ -102,7 +102,9 @@ def main() -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("data", type=Path, metavar="DIR", help="the folder with FER2013")
-    parser.add_argument("words", nargs="*", metavar="KEY=VALUE", help="keys of fer-train for all runs, as model=phone")
+    parser.add_argument(
+        "words", nargs="*", metavar="KEY=VALUE", help="keys of fer-train for all runs, such as model=phone"
+    )
     parser.add_argument(
         "--out", type=Path, default=Path("outputs/hard_examples"), help="the folder for the runs (%(default)s)"
     )
@@ -119,7 +121,7 @@ def main() -> None:
         for kind, others in words.items():
             found[kind].append(train(arguments.out / f"{kind}_{seed}", seed, [*common, *others]))
     columns = ("phase 2", "seed", "steps", "in phase 2", "val loss", "accuracy", "leak-free", "macro F1")
-    table = make_table("What phase 2 does", columns, caption=describe("torch", "lightning"))
+    table = make_table("The effect of phase 2", columns, caption=describe("torch", "lightning"))
     for kind, runs in found.items():
         for run in runs:
             scores = (run.metrics["accuracy"], run.metrics["accuracy_fresh"])

@@ -1,8 +1,9 @@
-"""python -m benchmarks.reading: photos beside the packages fer (PyPI) and @vladmandic/face-api (npm).
+"""python -m benchmarks.reading: compare reading photos with the packages fer (PyPI) and @vladmandic/face-api (npm).
 
-Each runs in a process of its own with its defaults, from the files to the expressions of all faces; ours also without
-the search for small faces, as most frames of a video are read. The processes take turns, so that a machine that slows
-down slows all. The photos are those of --photos, a folder with truth.json, or else groups made of one portrait.
+Each package runs in a separate process with its default settings and reads the expressions of all faces from the
+files. Ours also runs without the search for small faces, which is how most video frames are read. The processes take
+turns, so a slower machine affects all of them. The photos come from --photos, a folder with truth.json; without such a
+folder, they are groups made from one portrait.
 
 Install the peers into folders that can be deleted afterwards. fer wants older packages than ours:
 
@@ -124,7 +125,7 @@ class Contestant:
         self.answers.append({**self._ask(pictures), "memory": self.memory})
 
     def median(self, value: str) -> float:
-        """Of a value, over the turns."""
+        """The median of a value over the turns."""
         return statistics.median(answer[value] for answer in self.answers)
 
     def close(self) -> None:
@@ -150,7 +151,7 @@ def main() -> None:
     parser.add_argument("--photos", type=Path, default=OPEN_SET, metavar="DIR", help="photos with truth.json")
     parser.add_argument("--fer", metavar="PYTHON", help="the interpreter of an environment with fer")
     parser.add_argument("--face-api", type=Path, metavar="DIR", help="the folder where face-api was installed")
-    parser.add_argument("--turns", type=int, default=3, help="through all pictures, each (default %(default)s)")
+    parser.add_argument("--turns", type=int, default=3, help="number of turns through all photos (default %(default)s)")
     arguments = parser.parse_args()
     packages = [
         Package(name, [sys.executable, "-c", OURS.format(small_faces=small) + LOOP])

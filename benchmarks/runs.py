@@ -1,4 +1,4 @@
-"""Training runs that benchmarks start, each in a process of its own."""
+"""Training runs that benchmarks start, each in a separate process."""
 
 import json
 import subprocess

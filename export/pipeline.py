@@ -31,7 +31,7 @@ from .check.latency import RUNS_A_TURN
 from .check.parity import as_inputs, torch_probabilities
 from .graph.prepare import deployable
 
-log = logging.getLogger("export")  # __name__ is __main__ here
+log = logging.getLogger(__name__)
 
 
 def export(cfg: DictConfig, overrides: list[str]) -> list[report.Row]:

@@ -139,7 +139,7 @@ def _answer(
         difference = float(np.abs(load(runtime, path).probabilities(pixels) - expected).max())
     except Exception as error:  # runtimes raise all kinds of errors for a file that they cannot load
         return f"{runtime} cannot run it: {' '.join(str(error).split())[:200]}", False
-    return f"{difference:.1g} of {tolerance:g}", difference <= tolerance  # False for NaN
+    return f"{difference:.1g} off, {tolerance:g} allowed", difference <= tolerance  # False for NaN
 
 
 def main() -> None:

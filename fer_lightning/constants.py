@@ -3,18 +3,18 @@
 Free of torch, so that prediction with an exported bundle can import it.
 """
 
-PRETRAINED = "pretrained"  # what commands call the shipped network
+PRETRAINED = "pretrained"  # the name of the shipped network on the command line
 # names that commands accept instead of the path of a checkpoint, and their files in fer_lightning/pretrained
 SHIPPED_WEIGHTS = {PRETRAINED: "FER2013.safetensors", f"{PRETRAINED}-phone": "phone.safetensors"}
 
 # in Kaggle's order
 LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 NUM_CLASSES = len(LABELS)
-# of each class in figures: Okabe and Ito's, which colour-blind people can tell apart
+# colours of the classes in figures, from Okabe and Ito's palette, which colour-blind people can tell apart
 CLASS_COLOURS = ("#D55E00", "#009E73", "#CC79A7", "#E69F00", "#0072B2", "#F0E442", "#999999")
 
 # one grey face, 48x48, uint8 0..255
 IMAGE_SIZE = 48
 PIXELS = IMAGE_SIZE * IMAGE_SIZE
 MAX_PIXEL = 255
-GREY_WEIGHTS = (0.299, 0.587, 0.114)  # of red, green and blue, ITU-R BT.601, as the app has them
+GREY_WEIGHTS = (0.299, 0.587, 0.114)  # weights of red, green and blue (ITU-R BT.601), the same as in the app

@@ -57,7 +57,7 @@ def _parse() -> argparse.Namespace:
         "paths",
         nargs="*",
         metavar="PATH",
-        help="a picture, a folder of pictures, a pattern such as 'photos/*.jpg', a video, or the number of a camera",
+        help="a picture, a video, a folder of them, a pattern such as 'photos/*.jpg', or the number of a camera",
     )
     parser.add_argument(
         "--model",
@@ -91,7 +91,7 @@ def _parse() -> argparse.Namespace:
 
 
 def _show_live(arguments: argparse.Namespace) -> None:
-    """Raises FerError if there is not one camera or video to show, or if it cannot be read."""
+    """Raise FerError if there is not one camera or video to show, or if it cannot be read."""
     for option in ("json", "csv", "out", "crops"):
         if getattr(arguments, option):
             raise FerError(f"--live only shows what it reads; leave out --{option}, or leave out --live")
@@ -100,7 +100,8 @@ def _show_live(arguments: argparse.Namespace) -> None:
         raise FerError(found.complaints[0])
     shown = found.videos()
     if len(found.names) != 1 or not shown:
-        raise FerError("--live takes one camera or one video")
+        named = ", ".join(map(str, arguments.paths))
+        raise FerError(f"--live takes exactly one camera or one video, got {named}")
     from fer_lightning.commands import live  # which loads Tk
 
     live.show(ExpressionReader(arguments.model, detect=arguments.detect), shown[0])
@@ -123,7 +124,8 @@ class _Run:
     """One call of the command.
 
     Raises:
-        FerError: nothing can be read at all: no source, no model, no place for the output.
+        FerError: the model cannot be loaded, or the output folder cannot be used.
+        SystemExit: status 1; the arguments name nothing that can be read.
     """
 
     def __init__(self, arguments: argparse.Namespace) -> None:
@@ -145,7 +147,7 @@ class _Run:
         self._reader = ExpressionReader(arguments.model, detect=arguments.detect)
         self._readings = Readings(as_json=arguments.json, csv_path=arguments.csv)
         self._sources = found
-        # rows that come one by one on the same screen say how far it is, and a bar would be in their way
+        # rows printed to the same terminal already show the progress, and a bar would disturb them
         self._prints_rows = sys.stdout.isatty()
 
     def read_everything(self) -> None:
@@ -216,7 +218,7 @@ class _Run:
                         copy.write(annotate(frame, followed), seconds)
                     progress.advance(task)
             except KeyboardInterrupt:
-                if not isinstance(source, int) or not times:  # a camera has no other end
+                if not isinstance(source, int) or not times:  # Ctrl-C is the normal way to stop a camera
                     raise
         self._readings.sum_up(name, answers, len(times) / (time.perf_counter() - started))
         if self._copies is not None:

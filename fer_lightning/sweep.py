@@ -20,7 +20,7 @@ def main() -> None:
         "sweep_dir", type=Path, metavar="SWEEP_DIR", help="the directory of the sweep, the value of hydra.sweep.dir"
     )
     arguments = parser.parse_args()
-    from fer_lightning.commands import sweep  # imports Hydra and matplotlib
+    from fer_lightning.commands import sweep  # imports Hydra
 
     with exit_on_user_error():
         sweep.conclude(arguments.sweep_dir)

@@ -1,4 +1,4 @@
-"""Which faces of a picture or a video ``fer-predict`` draws charts of."""
+"""Choose the faces that ``fer-predict`` draws charts of, and draw them."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -23,7 +23,7 @@ def draw_chart(picture: Image.Image, faces: Sequence[Face], title: str, path: Pa
 
 
 def draw_over_time(name: str, times: Sequence[float], answers: Sequence[dict[int, list[float]]], path: Path) -> bool:
-    """Draw the probabilities over time of the faces that most frames show.
+    """Draw the probabilities over time of the faces that appear in the most frames.
 
     A face that is never seen in two frames in a row has no line to draw.
 

@@ -37,7 +37,8 @@ def download(folder: Path) -> None:
         wanted = [name for name in (*kaggle_csv.TRAINING_FILES, kaggle_csv.TEST_FILE) if _is_offered(name, offered)]
         if not wanted:
             raise FerError(
-                f"the competition has no file that this project reads, only {', '.join(offered) or 'nothing'}"
+                "the competition offers none of the files that this project reads; it offers "
+                f"{', '.join(offered) or 'nothing'}"
             )
         for name in wanted:
             log.info("downloading %s", name)

@@ -18,7 +18,8 @@ _LARGEST_WINDOW = (1280, 800)
 
 
 def show(reader: ExpressionReader, source: Path | int) -> None:
-    """Show the frames as they come, with their faces, until the window is closed, Ctrl-C, or the end.
+    """Show the frames as they come, with their faces, until the video ends, the window is closed or
+    Ctrl-C is pressed.
 
     Raises:
         FerError: the source cannot be read.
@@ -35,7 +36,7 @@ def show(reader: ExpressionReader, source: Path | int) -> None:
 def _read(
     reader: ExpressionReader, frames: VideoSource, *, in_real_time: bool
 ) -> Iterator[tuple[float, Image.Image, list[Face]]]:
-    """Frames with their faces; of a file, those are left out that should have been shown already."""
+    """Frames with their faces; frames of a file that are already late are skipped."""
     follower = Follower(reader)
     started = time.perf_counter()
     for seconds, frame in frames:

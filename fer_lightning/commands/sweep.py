@@ -35,7 +35,7 @@ _FILE_WIDTH = 1000  # characters, wider than any table: output to a file is not 
 def attempt(run: Callable[[], float], run_dir: Path) -> float | None:
     """Do one run of a sweep and return its score; None if it failed, which lets the other runs continue.
 
-    The reason of the failure is written to the run's error.txt. The score is never NaN: Hydra's Optuna plugin fails
+    The reason for the failure is written to the run's error.txt. The score is never NaN: Hydra's Optuna plugin fails
     on NaN, but treats None as a failed trial.
     """
     try:
@@ -58,7 +58,7 @@ class Run:
         overrides: the words of its command line.
         accuracy: accuracy on the val split, 0..1; NaN if the run failed, diverged or is not finished.
         scores: see ``metrics.score``; empty if there are none.
-        error: the reason of a failure; None without one.
+        error: the reason for the failure; None if the run did not fail.
     """
 
     folder: Path
@@ -149,7 +149,7 @@ def conclude(folder: Path) -> None:
         if run.error is not None:
             print(f"{run.folder} failed: {run.error.splitlines()[-1]}")
     print(f"table: {folder / TABLE_FILE}")
-    from fer_lightning.reporting import plots  # loads torch, and Hydra creates the callback before anything else
+    from fer_lightning.reporting import plots  # imported late: Hydra imports this module before every run
 
     picture = folder / PICTURE_FILE
     plots.sweep(chosen, [run.accuracy for run in runs], picture)
@@ -165,7 +165,7 @@ class RankedTable(Callback):
         atexit.register(_conclude_cut_off, Path(config.hydra.sweep.dir))
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        from fer_lightning.training.distributed import is_first  # loads Lightning: see above
+        from fer_lightning.training.distributed import is_first  # imported late: loads Lightning
 
         atexit.unregister(_conclude_cut_off)
         if is_first():

@@ -171,7 +171,7 @@ def equal_batches(count: int, processes: int, this: int, batch_size: int) -> lis
         FerError: there are fewer rows than processes.
     """
     if count < processes:
-        raise FerError(f"{count} validation faces are too few for {processes} processes")
+        raise FerError(f"{count} validation faces are too few for {processes} processes; use at most {count}")
     batches = math.ceil(count / processes / batch_size)
     share = len(range(this, count, processes))
     return [part.tolist() for part in np.array_split(np.arange(share), batches)]

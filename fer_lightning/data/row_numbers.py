@@ -30,7 +30,7 @@ def read_row_numbers(path: Path, count: int) -> np.ndarray:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             if "row" not in (reader.fieldnames or ()):
-                raise FerError(f"{path} has no column row")
+                raise FerError(f"{path} has no column named row")
             for line in reader:
                 text = line["row"] or ""
                 # Python refuses to convert thousands of digits

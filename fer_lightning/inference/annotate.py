@@ -1,4 +1,4 @@
-"""Draws what was read onto a picture: a box, a number, the label and a bar chart by each face. Pillow only."""
+"""Draw readings on a picture: a box, a number, the label and a bar chart by each face. Pillow only."""
 
 from collections.abc import Sequence
 
@@ -19,9 +19,9 @@ def annotate(picture: Image.Image, faces: Sequence[Face]) -> Image.Image:
     """A copy of an RGB picture with a box around each face, its number and its label, and its probabilities beside it.
 
     Args:
-        picture: is left as it is.
-        faces: if they are more than eight, no probabilities are drawn, which would cover them. The smallest of them
-            have no label either; the colour of the box shows the expression.
+        picture: the picture, which is not changed.
+        faces: the faces; with more than eight, no probabilities are drawn, because the panels would cover the faces.
+            The smallest of them have no label either; the colour of the box shows the expression.
     """
     canvas = picture.copy()
     draw = ImageDraw.Draw(canvas, "RGBA")

@@ -15,10 +15,10 @@ from fer_lightning.errors import FerError
 from fer_lightning.inference.boxes import Box
 from fer_lightning.utils.quiet import quiet_native_code
 
-COLUMNS = 9  # of what ``BlazeFace.look`` returns
+COLUMNS = 9  # columns of the array that ``BlazeFace.look`` returns
 
-_MOST_TILT = 60  # degrees; every detection that lay further on its side was a mistake
-_ROUNDING = 1e-3  # of a logit: scores are computed from so little below the threshold on
+_MOST_TILT = 60  # degrees; every detection with a larger tilt was false
+_ROUNDING = 1e-3  # margin on the logit threshold: rounding could drop a score that equals it
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class Model:
     """One of the two models.
 
     Attributes:
-        file: where the build puts it.
+        file: the model file, which the build downloads.
         size: pixels a side of its input.
-        grids: of its anchors, as (cells a side, anchors in each cell).
+        grids: the anchor grids, as (cells a side, anchors in each cell).
     """
 
     file: Path
@@ -48,7 +48,7 @@ class Detection:
     Attributes:
         left, top, right, bottom: the box, which may reach beyond the picture.
         score: the detector's, 0..1.
-        eyes: (x, y) of the one on the left of an upright picture, and of the other.
+        eyes: (x, y) of the eye on the left in an upright picture, then of the other eye.
     """
 
     left: float
@@ -60,7 +60,7 @@ class Detection:
 
     @classmethod
     def from_row(cls, row: np.ndarray) -> "Detection":
-        """One row of what ``BlazeFace.look`` returns."""
+        """Make a detection from a row of the array that ``BlazeFace.look`` returns."""
         left, top, right, bottom, score, *eyes = row.tolist()
         return cls(left, top, right, bottom, score, ((eyes[0], eyes[1]), (eyes[2], eyes[3])))
 
@@ -97,8 +97,8 @@ class BlazeFace:
 
         if not model.file.is_file():
             raise FerError(
-                f"the face detector {model.file} is missing: install fer_lightning again (pip install), which fetches "
-                "it; --no-detect does without, for pictures that are faces already"
+                f"the face detector {model.file} is missing: reinstall fer_lightning with pip, which "
+                "downloads it, or turn face detection off if the pictures are faces already"
             )
         with quiet_native_code():
             self._interpreter = Interpreter(model_path=str(model.file), num_threads=threads)

@@ -8,12 +8,12 @@ Box = tuple[float, float, float, float]
 
 
 def area(box: Box) -> float:
-    """Square pixels."""
+    """The area of a box in square pixels."""
     return (box[2] - box[0]) * (box[3] - box[1])
 
 
 def intersection(one: Box, other: Box) -> float:
-    """Square pixels that both cover."""
+    """The area that two boxes share, in square pixels."""
     width = min(one[2], other[2]) - max(one[0], other[0])
     height = min(one[3], other[3]) - max(one[1], other[1])
     return max(width, 0.0) * max(height, 0.0)
@@ -39,13 +39,13 @@ def overlaps(rows: np.ndarray, box: Sequence[float]) -> np.ndarray:
 
 
 def overlaps_of_smaller(rows: np.ndarray, box: Sequence[float]) -> np.ndarray:
-    """The share of the smaller one that both cover, of each of many boxes and one; see ``overlaps``."""
+    """The intersection of each of many boxes with one, divided by the smaller of the two areas; see ``overlaps``."""
     both, areas, area_of_box = _intersections(rows, box)
     return both / np.minimum(areas, area_of_box)
 
 
 def _intersections(rows: np.ndarray, box: Sequence[float]) -> tuple[np.ndarray, np.ndarray, float]:
-    """What each box and the one cover together, the area of each, and that of the one."""
+    """The intersection of each box with ``box``, the area of each, and the area of ``box``."""
     left, top, right, bottom = rows[:, :4].T
     width = np.minimum(right, box[2]) - np.maximum(left, box[0])
     height = np.minimum(bottom, box[3]) - np.maximum(top, box[1])

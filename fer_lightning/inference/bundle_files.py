@@ -26,7 +26,7 @@ def shipped_bundle() -> Path:
     folder = Path(__file__).parents[1] / "pretrained" / "bundle"
     if not (folder / MODEL_FILE).is_file():
         raise FerError(
-            "this copy of fer_lightning ships no model: name a bundle or a checkpoint by --model, or train one with "
+            "this copy of fer_lightning ships no model: pass a bundle or a checkpoint, or train one with "
             "python -m fer_lightning.train"
         )
     return folder
@@ -42,7 +42,7 @@ def model_path(model: str | os.PathLike[str] | None) -> Path:
 
 
 def require_intact(folder: Path) -> None:
-    """Raises FerError if a bundle's app model is not the file that its manifest describes, or does not load.
+    """Raise FerError if a bundle's app model is not the file that its manifest describes, or does not load.
 
     A folder without a manifest, such as an app's own, only has to load.
     """
@@ -57,10 +57,10 @@ def require_intact(folder: Path) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """One of a bundle's descriptions.
+    """Read a JSON file of a bundle.
 
     Raises:
-        FerError: it is missing, or no JSON object.
+        FerError: it is missing, or is not a JSON object.
     """
     _require_file(path)
     try:

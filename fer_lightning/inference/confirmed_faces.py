@@ -1,4 +1,4 @@
-"""Looks at each place where a face may be a second time. NumPy, Pillow and LiteRT; no torch."""
+"""Take a second look at each place where there may be a face. NumPy, Pillow and LiteRT; no torch."""
 
 import math
 
@@ -10,12 +10,13 @@ from fer_lightning.inference.boxes import Box, overlaps, overlaps_of_smaller
 from fer_lightning.inference.squares import square
 
 FRAMINGS = (2.0, 3.5)  # sides of the squares in which a face has to be found again, in boxes
-SAME_FACE = 0.4  # of the smaller of two boxes, covered by both
+SAME_FACE = 0.4  # two boxes are the same face if they share at least this part of the smaller one
 
-_AGAIN_SCORE = 0.6  # if the score at first sight is not given
+_AGAIN_SCORE = 0.6  # least score of a second look if the first score is unknown
 
-# if it is given, the sum of the logits of all scores is the evidence. On 80 photos and 20 more pictures without a face,
-# three scores of at least 0.5 whose sum is at least 1 find 210 of 222 faces and one false face. Asking the full-range
+# If the first score is known, the evidence for a face is the sum of the logits of all its scores. On 80 photos and 20
+# more pictures without a face, three scores of at least 0.5 whose sum is at least 1 find 210 of 222 faces and one false
+# face. Asking the full-range
 # model about undecided places finds 214 and none; a sum of 0 without asking it finds 214 and 11
 _LEAST_AGAIN = 0.4
 _CERTAIN = 1.0  # evidence that is enough after any look; 1.5 finds no more faces and takes more looks
@@ -29,14 +30,14 @@ _SAME_PLACE = 0.5  # overlap of two candidates, the second of which is not looke
 class ConfirmedFaces:
     """The faces of one picture that a second look confirmed.
 
-    Chance likenesses in a part of a picture seldom survive another framing, and all faces are measured at the same
-    size that way.
+    False detections seldom survive a second look in a different framing. The second look also measures all faces at
+    the same size.
 
     Attributes:
         found: the faces.
 
     Args:
-        short: the short-range model, which looks at each place from nearer and from further away.
+        short: the short-range model, which looks at each place in a closer and a wider crop.
         full: the full-range model, which is asked if these looks leave it undecided.
         picture: RGB.
     """

@@ -30,7 +30,7 @@ class Copies:
     """A folder for annotated copies and charts, which have the names of their sources, numbered if several share one.
 
     Args:
-        folder: is made when the first file is written.
+        folder: the folder, created when the first file is written.
         names: the name of each source, of which only the last part is used.
     """
 
@@ -65,7 +65,7 @@ class Copies:
             if too_long:
                 picture.save(temporary, "PNG")
             else:
-                # coloured text blurs with less than a colour a pixel
+                # chroma subsampling would blur coloured text
                 picture.save(temporary, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
         self.written += 1
 
@@ -76,7 +76,7 @@ class Crops:
     A picture's only face has its name, one of several also its number: ``a.png``, or ``a_face1.png`` and so on.
 
     Args:
-        folder: is made when the first file is written.
+        folder: the folder, created when the first file is written.
         names: the name of each source, whose folders are kept.
 
     Raises:

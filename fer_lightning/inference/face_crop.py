@@ -1,4 +1,4 @@
-"""Crops faces out of pictures as FER2013's are framed. NumPy and Pillow; no torch."""
+"""Crop faces from pictures with the framing of FER2013's images. NumPy and Pillow; no torch."""
 
 import math
 
@@ -8,8 +8,8 @@ from PIL import Image
 from fer_lightning.constants import IMAGE_SIZE
 from fer_lightning.inference.blazeface import Detection
 
-# FER2013's pictures against BlazeFace's boxes in them, the medians: side in boxes, and how far the picture's
-# centre lies below the box's, in sides (python -m benchmarks.framing DIR)
+# Medians over FER2013's images and the boxes that BlazeFace finds in them: the image's side divided by the box's, and
+# how far the image's centre lies below the box's, as a fraction of the image's side (python -m benchmarks.framing DIR)
 CROP_SIDE = 1.19
 CROP_DOWN = -0.07
 
@@ -28,10 +28,10 @@ def crop_face(picture: Image.Image, face: Detection) -> np.ndarray:
     centre_x, centre_y = (face.left + face.right) / 2, (face.top + face.bottom) / 2
     side = CROP_SIDE * (face.right - face.left + face.bottom - face.top) / 2
     angle = math.radians(face.tilt)
-    # down the face, which is not down the picture where it is tilted
+    # along the face's own vertical axis, which differs from the picture's if the face is tilted
     centre_x -= math.sin(angle) * CROP_DOWN * side
     centre_y += math.cos(angle) * CROP_DOWN * side
-    reach = math.ceil(side * 0.75) + 2  # of a square that holds the crop at any angle
+    reach = math.ceil(side * 0.75) + 2  # half the side of a square that contains the crop at any angle
     square = _bordered_square(picture, round(centre_x), round(centre_y), reach)
     upright = square.rotate(face.tilt, Image.Resampling.BICUBIC)
     edge = reach - side / 2

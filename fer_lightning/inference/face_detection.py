@@ -14,7 +14,7 @@ from fer_lightning.inference.squares import centred, regions, square, starts
 # the search for large faces, which the game in the browser makes too (play/www/detection.js). Nine in ten of FER2013's
 # faces reach this score, and 0.6 from nearer and further away
 _MIN_SCORE = 0.7
-_COARSE = 2  # the longer side of the picture, in the smallest parts that are looked at
+_COARSE = 2  # the smallest squares searched are 1 / _COARSE of the picture's longer side
 
 # the search for small faces. Of 222 faces of at least 12 pixels in the full-range model's input, nine in ten reach
 # 0.3; what is seen at 0.3 is then confirmed or refuted
@@ -22,10 +22,10 @@ _FIRST_SCORE = 0.3
 _FIRST_SCORE_FINE = 0.4  # which keeps the time short: there are many fine tiles
 _FIRST_SCORE_WHOLE = 0.5  # of the short-range model on the whole picture, and of both on a turned one
 _AGAIN_SCORE_TURNED = 0.75  # a cup of coffee on its side reaches 0.63
-# tiles are left out if all faces seen in the whole picture are large and nothing else in it reaches this score. On the
-# open set, that leaves out half of the photos, and no face is lost
+# Tiles are skipped if all faces seen in the whole picture are large and nothing else in it reaches this score. On the
+# open set, that skips the tiles of half of the photos, and no face is lost.
 _HINT = 0.15
-_HINT_FINE = 0.05  # of a face in a tile; fine tiles are left out if no face in them reaches it
+_HINT_FINE = 0.05  # of a face in a tile; fine tiles are skipped if no face in them reaches it
 _ROOM_FOR_FULL, _ROOMS_FOR_SHORT = 1.25, (1.0, 1.5)  # sides of squares around the whole picture, in its longer side
 _LARGE = 10  # the longer side of the picture, in large faces
 _TILES = 2.4  # the longer side of the picture, in tiles
@@ -34,7 +34,7 @@ _CROWD = 25  # the longer side of the picture, in faces so small that smaller on
 _TILE_STEP = 0.8  # from one tile to the next, in tiles
 _MIN_FULL_TILE = 96  # pixels: enlarged more than twice, a picture shows nothing new
 
-# by how much a turn has to raise the highest score of a face. No turn raised it by 0.1 in 69 upright pictures, and the
+# A turn must raise the highest score of a face by this much. No turn raised it by 0.1 in 69 upright pictures, and the
 # right turn raised it most in 41 of 43 turned portraits
 _TURNED_MARGIN = 0.1
 _TURNS = (Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_270)
@@ -45,12 +45,13 @@ _Search = Callable[[Image.Image, ConfirmedFaces], None]
 class FaceDetector:
     """Finds the faces of a picture, large and small.
 
-    Two searches share a second look from nearer and further away, which confirms each face and measures its box:
+    Two searches share a second look in a closer and a wider crop, which confirms each face and measures its box:
 
     - for large faces: the short-range model on the whole picture and its halves. It takes a few milliseconds, serves
       most frames of a video, and is the search that the game makes;
     - for small faces too: the full-range model on the whole picture, on overlapping tiles unless all faces are large,
-      and on smaller tiles if faces are small; the short-range model on the whole picture if the other sees nothing.
+      and on smaller tiles if faces are small; the short-range model on the whole picture if the other is not
+      certain of any face.
 
     Args:
         threads: threads that LiteRT computes with; its own choice when not given.
@@ -69,11 +70,11 @@ class FaceDetector:
         """The faces of an RGB picture, the largest first; none is an empty list.
 
         Args:
-            small_faces: whether to look for faces down to a fortieth of the picture's longer side, and for smaller ones
-                beside them, and not down to a tenth only.
+            small_faces: whether to find faces down to 1/40 of the picture's longer side, and smaller ones next to them;
+                otherwise only down to 1/10.
             known: boxes where faces of any size may be, such as those in a video's frame before.
-            turned: whether to turn the picture by quarters, if no face is found or the most certain is not upright;
-                only if ``small_faces`` too.
+            turned: whether to search the picture in quarter turns too if no face is found or the most certain one is
+                not upright; ignored without ``small_faces``.
         """
         faces = ConfirmedFaces(self._short, self._full, picture)
         for box in known:

@@ -15,7 +15,7 @@ from fer_lightning.errors import FerError
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 # Pillow would try all of its formats, whatever the suffix; for EPS it runs Ghostscript, which executes the file
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "PPM", "WEBP", "TIFF")  # MPO is opened as a JPEG
-MAX_BYTES = 500_000_000  # of memory for one picture
+MAX_BYTES = 500_000_000  # limit on the memory for one picture
 
 _WIDE = ("I;16", "I;16B", "I;16L", "I;16N", "I", "F")  # more than eight bits, which Pillow would cut off at 255
 _WITH_ALPHA = ("LA", "La", "PA", "RGBA", "RGBa")
@@ -23,7 +23,7 @@ _WITH_ALPHA = ("LA", "La", "PA", "RGBA", "RGBa")
 _BYTES_PER_PIXEL = 8
 _BYTES_PER_WIDE_PIXEL = 10
 _BYTES_PER_PIXEL_WITH_ALPHA = 13
-_BYTES_PER_COEFFICIENT = 2  # a progressive JPEG's are all in memory, in full size even where it is drafted
+_BYTES_PER_COEFFICIENT = 2  # those of a progressive JPEG are all in memory, even if it is decoded at a smaller size
 _STRIP_PIXELS = 1_000_000  # converted to eight bits at a time
 
 
@@ -51,11 +51,11 @@ def open_picture(source: Path | IO[bytes]) -> Image.Image:
     except Image.DecompressionBombError:  # Pillow's own limit
         raise FerError(f"{_name(source)} has more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels") from None
     except UnidentifiedImageError:
-        raise FerError(f"{_name(source)} is not an image that can be read ({', '.join(FORMATS)})") from None
+        raise FerError(f"{_name(source)} cannot be read as an image; supported formats: {', '.join(FORMATS)}") from None
     except FerError:
         raise
     except Exception as error:  # on damaged files Pillow raises anything, such as a TypeError for a tag of a TIFF
-        raise FerError(f"{_name(source)} is not an image that can be read: {_reason(error)}") from error
+        raise FerError(f"{_name(source)} cannot be read as an image: {_reason(error)}") from error
 
 
 def _reason(error: Exception) -> str:
@@ -67,7 +67,7 @@ def _name(source: Path | IO[bytes]) -> str:
 
 
 def require_regular_file(path: Path) -> None:
-    """Raises FerError if ``path`` is missing, is not a regular file, or cannot be looked at."""
+    """Raise FerError if ``path`` is missing, is not a regular file, or cannot be looked at."""
     try:
         mode = os.stat(path).st_mode  # noqa: PTH116, Path.stat() checks the name first, in other ways on 3.13
     except FileNotFoundError:
@@ -79,7 +79,7 @@ def require_regular_file(path: Path) -> None:
 
 
 def _fit_into_memory(opened: Image.Image, source: Path | IO[bytes]) -> None:
-    """Raises FerError if decoding takes more than ``MAX_BYTES``; drafts a JPEG so that it does not."""
+    """Raise FerError if decoding takes more than ``MAX_BYTES``; a JPEG is first drafted at a smaller size."""
     width, height = opened.size
     divisors = (1, 2, 4, 8) if opened.format in ("JPEG", "MPO") else (1,)
     needed = [_bytes_needed(opened, divisor) for divisor in divisors]
@@ -106,10 +106,10 @@ def _bytes_needed(opened: Image.Image, divisor: int) -> int:
 
 
 def upright_rgb(image: Image.Image) -> Image.Image:
-    """A Pillow image as ``open_picture`` gives it; the image itself stays as it is.
+    """Convert a Pillow image to upright RGB, as ``open_picture`` does; the original is not changed.
 
     Raises:
-        FerError: it was opened and cannot be decoded.
+        FerError: the image cannot be decoded.
     """
     try:
         return _as_rgb(ImageOps.exif_transpose(image))

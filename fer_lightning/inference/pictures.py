@@ -1,4 +1,4 @@
-"""Whatever a reader takes for a picture -> an upright RGB picture. NumPy and Pillow; no torch."""
+"""Convert any input of ``ExpressionReader.read`` to an upright RGB picture. NumPy and Pillow; no torch."""
 
 import io
 import os
@@ -13,10 +13,10 @@ from fer_lightning.inference.images import open_picture, upright_rgb
 
 
 def as_picture(image: Any) -> Image.Image:
-    """An RGB picture of whatever ``ExpressionReader.read`` takes.
+    """Convert an input of ``ExpressionReader.read`` to an upright RGB picture.
 
     Raises:
-        FerError: see there.
+        FerError: see ``ExpressionReader.read``.
     """
     if isinstance(image, str | os.PathLike):
         return open_picture(Path(image))

@@ -28,12 +28,12 @@ from fer_lightning.inference.tflite_model import TFLiteModel, require_loadable
 
 Probabilities = Callable[[np.ndarray], np.ndarray]  # uint8 [N, 48, 48] -> float32 [N, 7]
 
-# of FER2013's training faces, which have 18 and 0.36 at least, except one in a thousand; blurred by
-# one pixel they have 0.26 in the median
+# Limits on the standard deviation of a crop, and on that of its Laplacian relative to it. 99.9 % of FER2013's training
+# faces have at least 18 and 0.36; blurred by one pixel, their median is 0.26.
 _FLAT = 12.0
 _BLURRED = 0.2
-# pixels a side of a box. Of 53 unmistakable expressions, scaled down and saved as JPEG at quality 50, 40 are read
-# right at 28 pixels and 34 at 24, against 47 of 52 at 40
+# Side of a box in pixels. Of 53 unmistakable expressions, scaled down and saved as JPEG at quality 50, 40 are read
+# correctly at 28 pixels and 34 at 24; at 40 pixels, 47 of 52 are.
 _SMALL = 30.0
 
 
@@ -92,10 +92,10 @@ class ExpressionReader:
     Args:
         model: an exported bundle, a .tflite file, or a checkpoint or ``pretrained-phone``, for which torch is needed;
             None and ``pretrained`` are the shipped bundle.
-        detect: whether to look for faces; if not, each picture is taken for one face.
+        detect: whether to look for faces; if not, each picture is treated as one face.
 
     Raises:
-        FerError: the model cannot be read, or what finding faces needs is not installed.
+        FerError: the model cannot be read, or a face detection model is missing.
     """
 
     def __init__(self, model: str | os.PathLike[str] | None = None, *, detect: bool = True) -> None:
@@ -180,7 +180,7 @@ class Frame:
     Attributes:
         seconds: since the video's start.
         picture: RGB.
-        faces: with the number of their track each.
+        faces: the faces, each numbered by its track.
     """
 
     seconds: float
@@ -219,10 +219,10 @@ def _load(model: str | os.PathLike[str] | None) -> Probabilities:
 def _load_checkpoint(name: str) -> Probabilities:
     if not (name in SHIPPED_WEIGHTS or Path(name).is_file()):
         raise FerError(
-            f"{name} is neither a bundle, nor a .tflite file, nor a checkpoint, nor one of the shipped weights "
+            f"no such model: {name}; expected a bundle's folder, a .tflite file, a checkpoint or one of "
             f"{', '.join(SHIPPED_WEIGHTS)}"
         )
-    # seconds to import, and a bundle does without
+    # imported here: torch takes seconds to import, and a bundle does not need it
     try:
         import torch
 

@@ -65,7 +65,7 @@ def find(words: Sequence[str], *, leave_out: Path | None = None) -> Sources:
 
 def _named_by(word: str, sources: Sources, leave_out: Path | None) -> dict[Source, Path]:
     if not word:
-        raise FerError("a PATH is empty; '.' is the working directory")
+        raise FerError("a path must not be empty; use . for the working directory")
     path = Path(word)
     # unlike Path.is_dir() and exists(), these do not raise on long names and closed folders
     if os.path.isdir(word):  # noqa: PTH112
@@ -95,7 +95,7 @@ def _in_folder(folder: Path, sources: Sources, leave_out: Path | None) -> dict[S
     if skipped:
         sources.skipped[folder] = skipped
     if not found and len(sources.complaints) == complaints:
-        raise FerError(f"{folder} contains no pictures ({', '.join(images.SUFFIXES)})")
+        raise FerError(f"{folder} contains no pictures or videos ({', '.join(_SUFFIXES)})")
     return found
 
 

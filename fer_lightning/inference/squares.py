@@ -15,7 +15,7 @@ def square(
     """A square of an RGB picture, resized to ``size`` pixels a side.
 
     Args:
-        mirrored: whether the picture is mirrored at its edges where the square reaches beyond it, and not black.
+        mirrored: whether areas beyond the picture show its mirror image instead of black.
     """
     box = max(left, 0.0), max(top, 0.0), min(left + side, picture.width), min(top + side, picture.height)
     if not (box[2] > box[0] and box[3] > box[1]):

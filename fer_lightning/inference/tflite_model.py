@@ -43,7 +43,7 @@ except Exception as error:
 
 
 def require_loadable(path: Path) -> None:
-    """Load and run a model that comes from elsewhere in another process first: LiteRT crashes on damaged files.
+    """Load and run an untrusted model in a separate process first, because LiteRT crashes on damaged files.
 
     Raises:
         FerError: it is missing, or LiteRT refuses it, crashes or hangs on it.
@@ -66,7 +66,7 @@ def require_loadable(path: Path) -> None:
         raise FerError(f"{path} is damaged or not a TFLite model: LiteRT crashed on it ({name})")
     if trial.returncode:
         said = trial.stderr.strip().splitlines()
-        raise FerError(f"{path} is not a TFLite model that LiteRT loads: {said[-1] if said else 'it gives no reason'}")
+        raise FerError(f"LiteRT cannot load {path}: {said[-1] if said else 'no reason given'}")
 
 
 class TFLiteModel:
@@ -80,7 +80,7 @@ class TFLiteModel:
         threads: threads that LiteRT computes with; its own choice when not given.
 
     Raises:
-        FerError: the file is missing, is no TFLite model, or has other inputs or outputs.
+        FerError: the file is missing, is not a TFLite model, or has other inputs or outputs.
     """
 
     def __init__(self, path: Path, threads: int | None = None) -> None:
@@ -96,18 +96,28 @@ class TFLiteModel:
                 self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
                 self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
-            raise FerError(f"{path} is not a TFLite model that LiteRT can load: {error}") from error
+            raise FerError(f"LiteRT cannot load {path}: {error}") from error
         inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         shapes = [tuple(int(side) for side in tensor["shape"]) for tensor in (*inputs, *outputs)]
-        if shapes not in ([INPUT_SHAPE, OUTPUT_SHAPE], [RGB_INPUT_SHAPE, OUTPUT_SHAPE]):
-            raise FerError(f"{path} does not take one 48x48 face and give {NUM_CLASSES} probabilities: {shapes}")
+        accepted = [[INPUT_SHAPE, OUTPUT_SHAPE], [RGB_INPUT_SHAPE, OUTPUT_SHAPE]]
+        if shapes not in accepted:
+            raise FerError(
+                f"{path} must take one 48x48 face and give {NUM_CLASSES} probabilities, with the shapes "
+                f"{accepted[0]} or {accepted[1]}, got {shapes}"
+            )
         self._input, self._output = inputs[0], outputs[0]
 
     def require_app_contract(self) -> None:
-        """Raises FerError where the app cannot take the file: float32 [1, 48, 48, 1] in, float32 [1, 7] out."""
+        """Raise FerError if the app cannot use the file: float32 [1, 48, 48, 1] in, float32 [1, 7] out."""
         kept = tuple(self._input["shape"]) == INPUT_SHAPE
         if not kept or {self._input["dtype"], self._output["dtype"]} != {np.float32}:
-            raise FerError(f"{self._path} does not keep the app's contract: float32 {INPUT_SHAPE} -> {OUTPUT_SHAPE}")
+            kinds = [
+                f"{each['dtype'].__name__} {tuple(map(int, each['shape']))}" for each in (self._input, self._output)
+            ]
+            raise FerError(
+                f"{self._path} does not keep the app's contract: float32 {INPUT_SHAPE} -> float32 {OUTPUT_SHAPE}, "
+                f"got {' -> '.join(kinds)}"
+            )
 
     def invoke(self) -> None:
         """Run once on whatever the input holds; for timing."""

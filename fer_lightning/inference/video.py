@@ -69,7 +69,11 @@ class VideoSource:
             self._closing.close()
             if isinstance(error, PermissionError):
                 raise FerError(f"{self._name} cannot be read: {error.strerror}") from None
-            reason = "there is no camera with that number" if self._live else "it is not a video that can be read"
+            reason = (
+                "there is no such camera, or another program is using it"
+                if self._live
+                else "it cannot be read as a video"
+            )
             raise FerError(f"{self._name}: {reason}") from None
         self._stream.thread_type = "AUTO"
         rate = self._stream.average_rate or 0

@@ -193,7 +193,7 @@ def load_weights(network: nn.Module, content: dict[str, Any], path: Path) -> Non
 
 
 def with_raw_weights(content: dict[str, Any], path: Path) -> dict[str, Any]:
-    """Replace the weights in ``content``, which was read from ``path``, by the optimizer's raw weights.
+    """Replace the weights in ``content``, which was read from ``path``, with the optimizer's raw weights.
 
     Lightning validates a moving average of the weights and saves it as ``state_dict``; checkpoints also contain the
     raw weights, from which training resumes. Without a moving average the two are the same.

@@ -49,7 +49,7 @@ class PlayServer(ThreadingHTTPServer):
             if error.errno not in (errno.EADDRINUSE, errno.EACCES):
                 raise
             reason = "in use" if error.errno == errno.EADDRINUSE else "not allowed"
-            raise FerError(f"port {port} is {reason}; choose another one with --port") from None
+            raise FerError(f"port {port} is {reason}; choose another port") from None
 
     @property
     def url(self) -> str:

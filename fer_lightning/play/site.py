@@ -103,11 +103,11 @@ def write(site: Mapping[str, Resource], out: Path) -> None:
     """
     out = out.resolve()
     if out.exists() and not out.is_dir():
-        raise FerError(f"--out {out} is a file; choose a folder")
+        raise FerError(f"{out} is a file; choose a folder")
     found = {path.relative_to(out).as_posix() for path in out.rglob("*") if not path.is_dir()}
     foreign = found - {*site, f"model/{SCORE_TABLE_FILE}"}
     if foreign:
-        raise FerError(f"--out {out} contains {min(foreign)}, which is not part of the game; choose another folder")
+        raise FerError(f"{out} contains {min(foreign)}, which is not part of the game; choose another folder")
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as temporary:
         built = Path(temporary) / out.name

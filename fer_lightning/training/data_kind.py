@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 
 def adopt(cfg: DictConfig, trained: Mapping[str, Any]) -> None:
-    """Replace ``cfg.data`` by the packaged config for the data that a checkpoint was trained on.
+    """Replace ``cfg.data`` with the packaged config for the data that a checkpoint was trained on.
 
     Values for keys that both configs have are kept, including those from the command line. Synthetic faces are not
     adopted: they have no ``dir`` and would silently replace the data named on the command line.

@@ -38,7 +38,7 @@ _TURNS = 3
 
 
 def settle(config: DictConfig) -> None:
-    """Replace ``precision: auto`` in a trainer group by the faster precision on this machine.
+    """Replace ``precision: auto`` in a trainer group with the faster precision on this machine.
 
     Only the first process measures; ``SharedPrecision`` broadcasts its choice to the others.
     """

@@ -34,7 +34,7 @@ def average(states: Sequence[Weights]) -> Weights:
 
 
 def estimate_batch_norm(network: nn.Module, batches: Iterable[Tensor]) -> None:
-    """Replace batch-norm's running statistics by their mean over ``batches``; the network is in eval mode afterwards.
+    """Replace batch-norm's running statistics with their mean over ``batches``; the network is in eval mode afterwards.
 
     Only batch-norm layers are in training mode meanwhile, so dropout stays off. The statistics of averaged weights
     are not the average of the networks' statistics.

@@ -1,4 +1,4 @@
-"""Require the folder of the data, also before the libraries are imported that read it."""
+"""Check that the data folder exists, without importing the libraries that read it."""
 
 from pathlib import Path
 

@@ -83,7 +83,7 @@ def test_missing_data(tmp_path):
 @pytest.mark.parametrize(
     ("text", "part"),
     [
-        ("number\n1\n", "has no column row"),
+        ("number\n1\n", "has no column named row"),
         ("row\n1\nx\n", r"line 3: row must be an integer 0..9, got 'x'"),
         ("row\n10\n", "line 2: row must be an integer 0..9, got '10'"),
         ("row\n-1\n", "line 2: .* got '-1'"),

@@ -138,7 +138,7 @@ def test_a_bundle_is_verified_without_extras(environment, tmp_path):
         (["fer-predict", "a.mp4"], "videos need PyAV: pip install 'fer_lightning[video]'"),
         (
             ["fer-predict", "a.png", "--model", "nowhere"],
-            "nowhere is neither a bundle, nor a .tflite file, nor a checkpoint, nor one of the shipped weights "
+            "no such model: nowhere; expected a bundle's folder, a .tflite file, a checkpoint or one of "
             "pretrained, pretrained-phone",
         ),
         (["fer-predict", "a.png", "--model", "a.ckpt"], "a checkpoint needs torch: pip install 'fer_lightning[train]'"),

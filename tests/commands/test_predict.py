@@ -198,7 +198,7 @@ def test_no_word_and_no_pipe(folder, predict):
     process = predict("", "pipe.jpg", "rocket.jpg", "--json")
     assert process.returncode == 1
     assert process.stderr.splitlines() == [
-        "error: a PATH is empty; '.' is the working directory",
+        "error: a path must not be empty; use . for the working directory",
         "error: pipe.jpg is not a regular file",
     ]
     assert json.loads(process.stdout)["file"] == "rocket.jpg"
@@ -220,7 +220,7 @@ def test_names_do_not_steer_the_terminal(folder, predict):
     process = predict(name, "\x1b[2J.png")
     assert process.returncode == 1
     assert "\x1b" not in process.stdout + process.stderr
-    assert "\\x1b[2J.png is not an image" in process.stderr
+    assert "\\x1b[2J.png cannot be read as an image" in process.stderr
     assert "\u202e" not in process.stdout
 
 

@@ -183,5 +183,5 @@ def test_beyond_the_picture_its_border_is_repeated():
 def test_says_that_the_detector_is_missing(monkeypatch, tmp_path):
     missing = dataclasses.replace(FULL_RANGE, file=tmp_path / "missing.tflite")
     monkeypatch.setattr(face_detection, "FULL_RANGE", missing)
-    with pytest.raises(FerError, match=r"missing.tflite is missing: install .*; --no-detect does without"):
+    with pytest.raises(FerError, match=r"missing.tflite is missing: reinstall .*, or turn face detection off"):
         FaceDetector()

@@ -56,14 +56,14 @@ def test_turns_photos_upright(tmp_path):
 def test_what_is_no_picture_is_named(tmp_path, content):
     path = tmp_path / "face.png"
     path.write_bytes(content)
-    with pytest.raises(FerError, match=r"face\.png is not an image that can be read"):
+    with pytest.raises(FerError, match=r"face\.png cannot be read as an image"):
         read_face(path)
 
 
 def test_a_picture_that_is_cut_off(tmp_path, faces):
     path = save(tmp_path / "face.jpg", faces.pixels[0])
     path.write_bytes(path.read_bytes()[:-200])
-    with pytest.raises(FerError, match=r"face\.jpg is not an image"):
+    with pytest.raises(FerError, match=r"face\.jpg cannot be read as an image"):
         read_face(path)
 
 
@@ -71,7 +71,7 @@ def test_a_tag_of_the_wrong_type(tmp_path, faces):
     """Pillow raises a TypeError for a TIFF whose place of the pixels is bytes instead of a number."""
     path = save(tmp_path / "face.tif", faces.pixels[0])
     path.write_bytes(path.read_bytes().replace(struct.pack("<HHI", 273, 4, 1), struct.pack("<HHI", 273, 7, 1)))
-    with pytest.raises(FerError, match=r"face\.tif is not an image"):
+    with pytest.raises(FerError, match=r"face\.tif cannot be read as an image"):
         read_face(path)
 
 
@@ -104,13 +104,13 @@ def test_a_picture_never_runs_an_interpreter(tmp_path, ghostscript):
     path = tmp_path / "faces" / "happy" / "1.jpg"
     path.parent.mkdir(parents=True)
     path.write_bytes(EPS)
-    with pytest.raises(FerError, match=r"1\.jpg is not an image that can be read \(JPEG, PNG"):
+    with pytest.raises(FerError, match=r"1\.jpg cannot be read as an image; supported formats: JPEG, PNG"):
         open_picture(path)
-    with pytest.raises(FerError, match=r"1\.jpg is not an image that can be read"):
+    with pytest.raises(FerError, match=r"1\.jpg cannot be read as an image"):
         load_folder(tmp_path / "faces")
     process = run_command("fer_lightning.predict", str(path), cwd=tmp_path)
     assert process.returncode == 1
-    assert "is not an image that can be read" in process.stderr
+    assert "cannot be read as an image" in process.stderr
     assert not ghostscript.exists()
 
 
@@ -118,7 +118,7 @@ def test_a_picture_never_runs_an_interpreter(tmp_path, ghostscript):
 def test_other_formats_are_refused_by_name(tmp_path, form):
     path = tmp_path / "face.png"
     Image.new("RGB", (64, 64)).save(path, format=form)
-    with pytest.raises(FerError, match=r"face\.png is not an image that can be read"):
+    with pytest.raises(FerError, match=r"face\.png cannot be read as an image"):
         open_picture(path)
 
 

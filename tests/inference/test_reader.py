@@ -75,7 +75,7 @@ def test_every_kind_of_image_is_the_same_image(tmp_path, faces):
         (np.zeros((5, 5), np.int64), "int64"),
         (7, "got int"),
         (io.StringIO("text"), "got StringIO"),
-        (io.BytesIO(b"no picture"), "the file is not an image"),
+        (io.BytesIO(b"no picture"), "the file cannot be read as an image"),
     ],
 )
 def test_what_is_no_picture(image, part):

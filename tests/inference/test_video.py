@@ -176,8 +176,8 @@ def test_live_without_a_display(clip, bundle, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--live", "97"], "camera 97: there is no camera with that number"),
-        (["--live", "0", "1"], "--live takes one camera or one video"),
+        (["--live", "97"], "camera 97: there is no such camera, or another program is using it"),
+        (["--live", "0", "1"], "--live takes exactly one camera or one video, got 0, 1"),
         (["--live", "--json"], "--live only shows what it reads; leave out --json, or leave out --live"),
     ],
 )
@@ -187,7 +187,7 @@ def test_wrong_words_with_live(tmp_path, words, message):
 
 
 def test_no_such_camera():
-    with pytest.raises(FerError, match="camera 99999999999: there is no camera with that number"):
+    with pytest.raises(FerError, match="camera 99999999999: there is no such camera"):
         VideoSource(99999999999)
-    with pytest.raises(FerError, match="camera 97: there is no camera with that number"):
+    with pytest.raises(FerError, match="camera 97: there is no such camera, or another program is using it"):
         VideoSource(97)

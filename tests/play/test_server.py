@@ -107,7 +107,7 @@ def test_only_this_machine_is_served(server):
 
 
 def test_a_busy_port(server, pages):
-    with pytest.raises(FerError, match=rf"port {server.server_port} is in use; choose another one with --port"):
+    with pytest.raises(FerError, match=rf"port {server.server_port} is in use; choose another port"):
         PlayServer(pages, server.server_port)
 
 

@@ -29,6 +29,6 @@ class HardExampleMining(L.Callback):
 
     @staticmethod
     def rows_in(checkpoint: dict[str, Any]) -> np.ndarray | None:
-        """The int64 rows saved in a checkpoint of a hard phase; None for a checkpoint of another phase."""
+        """The int64 rows saved in the checkpoint of a phase on hard or random examples; None for other phases."""
         state = checkpoint["callbacks"].get(HardExampleMining.__qualname__)
         return None if state is None or state["rows"] is None else state["rows"].numpy()
