@@ -36,7 +36,7 @@ def main() -> None:
         pages = site.collect(model_path(arguments.model))
         if arguments.out is not None:
             site.write(pages, arguments.out)
-            print(f"game: {arguments.out}; a phone needs it served over https")
+            print(f"game: {arguments.out}; serve it over https to play on a phone")
             return
         _serve(PlayServer(pages, arguments.port), open_browser=arguments.open)
 

@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import sys
 from collections.abc import Mapping
 from functools import cache
 from http import HTTPStatus
@@ -51,6 +52,11 @@ class PlayServer(ThreadingHTTPServer):
             reason = "in use" if error.errno == errno.EADDRINUSE else "not allowed"
             raise FerError(f"port {port} is {reason}; choose another port") from None
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Print the traceback of an error, unless the browser just closed the connection."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
     @property
     def url(self) -> str:
         return f"http://{ADDRESS}:{self.server_port}/"
@@ -78,7 +84,7 @@ class _Handler(BaseHTTPRequestHandler):
         server = cast(PlayServer, self.server)
         # another site could resolve its own host name to this address (DNS rebinding)
         if self.headers.get("Host") not in (f"{ADDRESS}:{server.server_port}", f"localhost:{server.server_port}"):
-            self._send(HTTPStatus.MISDIRECTED_REQUEST, b"this server answers to its own address only\n")
+            self._send(HTTPStatus.MISDIRECTED_REQUEST, b"open the game at the address that fer-play printed\n")
             return
         resource = server.site.get(unquote(urlsplit(self.path).path).removeprefix("/") or INDEX)
         if resource is None:

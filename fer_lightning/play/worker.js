@@ -1,5 +1,5 @@
-// Everything that computes, off the page's thread. Bundled with LiteRT.js into www/vendor/worker.js, a classic
-// script. Each request {id, action, ...} gets one answer {id, result} or {id, error}; loading also tells its progress.
+// Runs the networks outside the page's main thread. Bundled with LiteRT.js into www/vendor/worker.js, a classic
+// script. Each request {id, action, ...} gets one answer {id, result} or {id, error}; loading also reports its progress.
 
 import * as litert from '@litertjs/core';
 import {DEFAULT_FRAMING} from './www/crop.js';
@@ -9,7 +9,7 @@ import {compile, goldenDifference, read} from './www/reading.js';
 const MODEL = 'FER2013.tflite';
 const SCORE_TABLE = 'score_table.json';
 const DETECTOR_BYTES = 229_032;
-const RUNTIME_BYTES = 9_367_934; // its own loader reports no progress
+const RUNTIME_BYTES = 9_367_934; // LiteRT.js's loader reports no progress
 
 /** @type {import('./www/reading.js').Networks} */
 let networks;
@@ -49,7 +49,7 @@ const actions = {
 /** @param {string} root */
 async function loadRuntime(root) {
   const folder = `${root}vendor/litert/`;
-  // in a worker it would look for its wasm beside the worker; its notes on threads would look like errors
+  // in a worker, LiteRT.js would look for its wasm beside the worker; its notes on threads look like errors
   Object.assign(globalThis, {Module: {locateFile: (/** @type {string} */ name) => folder + name, print() {}, printErr() {}}});
   await litert.loadLiteRt(folder);
 }
@@ -70,7 +70,7 @@ function progressOf(sizes) {
 /** @param {string} url */
 async function fetched(url) {
   const response = await fetch(url);
-  if (!response.ok) throw new Error(`${url} answers ${response.status}`);
+  if (!response.ok) throw new Error(`${url} returned HTTP status ${response.status}`);
   return response;
 }
 

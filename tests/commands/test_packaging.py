@@ -110,7 +110,7 @@ def test_the_game_is_written_without_node_and_torch(environment, tmp_path):
         command, cwd=tmp_path, env={"PATH": "/nowhere"}, capture_output=True, text=True, timeout=60
     )
     assert (process.returncode, process.stderr) == (0, "")
-    assert process.stdout == "game: game; a phone needs it served over https\n"
+    assert process.stdout == "game: game; serve it over https to play on a phone\n"
     pages = site.collect(shipped_bundle())
     written = {path.relative_to(tmp_path / "game").as_posix() for path in (tmp_path / "game").rglob("*.*")}
     assert written == set(pages)

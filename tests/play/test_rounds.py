@@ -57,7 +57,7 @@ def test_five_acts(game):
     for act in range(1, 6):
         game.wait_for("result")
         assert f"Act {act} of 5" in game.text()
-        asked = game.evaluate("document.querySelector('.chosen .name').textContent.replace(' (asked)', '')")
+        asked = game.evaluate("document.querySelector('.chosen .name').textContent.replace(' (requested)', '')")
         scores[asked] = score(game)
         game.click("Next: look" if act < 5 else "Curtain call")
     game.wait_for("curtain")

@@ -71,6 +71,62 @@ def test_a_camera_that_is_unplugged(game, mode):
     game.wait(IN_ROUND)
 
 
+def test_a_camera_without_frames_is_opened_again(game):
+    game.evaluate("window.wait = setTimeout; window.frames = HTMLVideoElement.prototype.requestVideoFrameCallback")
+    game.click("Mirror")
+    game.wait("document.querySelector('.reading')")
+    game.evaluate(
+        "window.stuck = document.querySelector('video').srcObject.getTracks()[0];"
+        "HTMLVideoElement.prototype.requestVideoFrameCallback = () => {};"
+        "window.setTimeout = (call, time) => wait(call, Math.min(time, 50))"
+    )
+    game.wait_for("trouble")
+    assert_ways_out(game, "The camera is busy.")
+    assert game.evaluate("window.stuck.readyState") == "ended"
+    game.evaluate("window.setTimeout = wait; HTMLVideoElement.prototype.requestVideoFrameCallback = window.frames")
+    game.click("Try again")
+    game.wait("document.querySelector('.reading')")
+
+
+@pytest.mark.parametrize("mode", ["Classic", "Mirror"])
+def test_a_photo_that_cannot_be_searched(game, tmp_path, mode):
+    """The picture opens, and its pixels are refused when the faces are searched, as on a phone out of memory."""
+    smiling().save(tmp_path / "me.png")
+    game.evaluate(
+        "{const canvas = CanvasRenderingContext2D.prototype, read = canvas.getImageData; let calls = 0;"
+        "canvas.getImageData = function (...area) {"
+        "calls += 1; if (calls === 2) throw new RangeError('memory'); return read.apply(this, area) }}"
+    )
+    game.click("Use photos")
+    game.click(mode)
+    game.wait(IN_ROUND)
+    game.choose_file(tmp_path / "me.png")
+    game.wait("document.querySelector('[role=alert]')")
+    assert game.state() == ("ready" if mode == "Classic" else "mirror")
+    assert "This browser cannot read that file." in game.text()
+    game.choose_file(tmp_path / "me.png")
+    game.wait("document.querySelector('.selfie, .reading')")
+
+
+def test_a_slow_photo_does_not_play_in_the_next_round(game, tmp_path):
+    smiling().save(tmp_path / "me.png")
+    game.evaluate(
+        "{const open = createImageBitmap, held = new Promise((resolve) => { window.release = resolve });"
+        "window.createImageBitmap = async (...all) => {"
+        "await held; const bitmap = await open(...all); setTimeout(() => { window.opened = true }); return bitmap }}"
+    )
+    game.click("Use photos")
+    game.click("Classic")
+    game.wait_for("ready")
+    game.choose_file(tmp_path / "me.png")
+    game.click("Menu")
+    game.click("Classic")
+    game.wait_for("ready")
+    game.evaluate("window.release()")
+    game.wait("window.opened")
+    assert game.state() == "ready"
+
+
 def test_a_hidden_tab_pauses_the_round(game):
     game.click("Classic")
     game.wait_for("ready")
@@ -82,7 +138,7 @@ def test_a_hidden_tab_pauses_the_round(game):
     game.wait_for("paused")
     game.evaluate("delete document.hidden")
     game.hurry()
-    game.click("Go on")
+    game.click("Continue")
     game.wait_for("ready")
     game.click("I am ready")
     game.wait_for("result")

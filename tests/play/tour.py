@@ -52,7 +52,7 @@ def tour(page: Page, folder: Path) -> Iterator[str]:
     page.click("Mirror")
     page.wait("document.querySelector('.reading')")
     yield "mirror"
-    page.click("Use a photo instead")
+    page.click("Use photos instead")
     page.choose_file(folder / "two.png")
     page.wait("document.querySelectorAll('.reading').length === 2")
     yield "mirror-photo"
@@ -90,7 +90,7 @@ def _classic(page: Page) -> Iterator[str]:
     page.wait_for("paused")
     yield "paused"
     page.evaluate("delete document.hidden")
-    page.click("Go on")
+    page.click("Continue")
     page.wait_for("ready")
     page.click("I am ready")
     page.evaluate("import('./reader.js').then(({Reader}) => hold(Reader.prototype, 'read'))")

@@ -23,7 +23,7 @@ export class CameraTrouble extends Error {
 export class Camera {
   /** @param {(trouble: Trouble) => void} onEnd called when the camera ends by itself */
   constructor(onEnd) {
-    this.video = h('video', {muted: true, playsInline: true, autoplay: true, 'aria-label': 'You, as in a mirror'});
+    this.video = h('video', {muted: true, playsInline: true, autoplay: true, 'aria-label': 'Your camera, mirrored'});
     this.overlay = h('canvas', {className: 'overlay', 'aria-hidden': 'true'});
     this.preview = h('div', {className: 'preview'}, this.video, this.overlay);
     this.onEnd = onEnd;
@@ -38,7 +38,7 @@ export class Camera {
 
   /**
    * Asks for the camera and waits for its first frame.
-   * @returns {Promise<boolean>} false if the game went on to something else meanwhile
+   * @returns {Promise<boolean>} false if the game has moved on in the meantime
    */
   async start() {
     if (this.isLive) {
@@ -118,14 +118,14 @@ const LARGEST = 4096; // pixels a side; some browsers refuse larger canvases
 
 /**
  * @param {Blob} file
- * @returns {Promise<Shot>} the picture upright, white behind what is transparent
+ * @returns {Promise<Shot>} the upright picture, on white where it is transparent
  */
 export async function openPhoto(file) {
   const bitmap = await createImageBitmap(file, {imageOrientation: 'from-image'});
   const scale = Math.min(1, LARGEST / Math.max(bitmap.width, bitmap.height));
   const width = Math.max(1, Math.round(bitmap.width * scale));
   const height = Math.max(1, Math.round(bitmap.height * scale));
-  const canvas = h('canvas', {width, height});
+  const canvas = h('canvas', {width, height, role: 'img', 'aria-label': 'Your photo'});
   const context = context2d(canvas);
   context.fillStyle = 'white';
   context.fillRect(0, 0, width, height);

@@ -9,8 +9,8 @@ import {RUN} from './scoring.js';
 /** @typedef {{canvas: HTMLCanvasElement, faces: Face[]}} Read */
 
 const BURST = 1500; // milliseconds
-const FULL_SEARCH = 8; // frames from one search of the whole picture to the next, in the mirror
-const RATED = 20; // frames over which their rate is taken
+const FULL_SEARCH = 8; // in Mirror, one frame in so many is searched completely
+const RATED = 20; // frames over which the frame rate is averaged
 
 export class Capture {
   /**
@@ -39,7 +39,7 @@ export class Capture {
    */
   async photo({canvas}) {
     const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d'));
-    const pixels = () => context.getImageData(0, 0, canvas.width, canvas.height); // reading takes them away
+    const pixels = () => context.getImageData(0, 0, canvas.width, canvas.height); // reading transfers them to the worker
     let faces = await this.reader.read(pixels());
     if (faces.length === 0) faces = await this.reader.read(pixels(), {smallFaces: true});
     return {canvas, faces};
@@ -56,8 +56,10 @@ export class Capture {
     const end = clock.now() + BURST;
     /** @type {Box[]} */
     let known = [];
+    let lost = false; // a face was not found again, so the whole picture is searched
     for await (const {canvas, image} of this.frames(() => isWanted() && (clock.now() < end || shots.length < RUN))) {
-      const faces = await this.reader.read(image, {known, onlyKnown: known.length > 0});
+      const faces = await this.reader.read(image, {known, onlyKnown: known.length > 0 && !lost});
+      lost = faces.length < known.length;
       known = faces.map((face) => face.box);
       shots.push({canvas, faces});
     }
@@ -96,7 +98,7 @@ export class Capture {
     while (isWanted()) {
       await upcoming;
       upcoming = this.camera.nextFrame();
-      upcoming.catch(() => {}); // it may be the one that nobody waits for
+      upcoming.catch(() => {}); // the last one is never awaited
       yield this.camera.shoot(canvas);
     }
   }

@@ -1,4 +1,4 @@
-// Crops a face as FER2013's are framed: a port of fer_lightning/inference/face_crop.py.
+// Crops a face with FER2013's framing: a port of fer_lightning/inference/face_crop.py.
 
 import {tilt} from './detection.js';
 import {blank, roundHalfEven, toGrey} from './picture.js';
@@ -16,11 +16,11 @@ import {rotate} from './rotate.js';
 
 export const FACE_SIZE = 48; // pixels a side, what FER2013.tflite takes
 const LARGE_FACE = 400; // pixels a side; turning a larger one in full size would waste memory
-// of FER2013's training faces; see fer_lightning/inference/reader.py
+// limits from FER2013's training faces; see fer_lightning/inference/reader.py
 const FLAT = 12;
 const BLURRED = 0.2;
 
-/** @type {Framing} for bundles whose model.json says nothing of it */
+/** @type {Framing} for bundles whose model.json has no framing */
 export const DEFAULT_FRAMING = {side_in_boxes: 1.19, shift_down_in_sides: -0.07};
 
 /**
@@ -90,7 +90,7 @@ function borderedSquare(picture, x, y, reach) {
 }
 
 /**
- * Why a crop tells little.
+ * Why the answer for a crop should not be trusted.
  * @param {Uint8Array} crop grey [48, 48]
  * @returns {'flat' | 'blurred' | null}
  */

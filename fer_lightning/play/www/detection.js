@@ -26,9 +26,10 @@ const MIN_SCORE = 0.7;
 const MOST_TILT = 60; // degrees
 const AGAIN_SCORE = 0.6;
 const FRAMINGS = [2.0, 3.5]; // sides of the squares in which a face has to be found again, in boxes
-const SAME_FACE = 0.4; // of the smaller of two boxes, covered by both
+const SAME_FACE = 0.4; // two boxes are the same face if they share at least this part of the smaller one
+// the longer side of the picture divided by the side of its smallest tiles, with and without smallFaces
 const FINEST = 8;
-const COARSE = 2; // the longer side of the picture, in the smallest parts that are looked at
+const COARSE = 2;
 
 const {fround} = Math; // NumPy computes these in float32
 const SCALED = Float32Array.from({length: 256}, (_, value) => fround(value / 127.5) - 1);
@@ -67,7 +68,7 @@ export async function detect(network, picture, {smallFaces = false, known = []} 
 }
 
 /**
- * The faces that still are where they were, or near: for the frames between two full searches.
+ * The faces that are still at or near their last position, for frames between two full searches.
  * @param {Network} network
  * @param {Picture} picture
  * @param {Box[]} candidates
@@ -90,7 +91,7 @@ export async function confirm(network, picture, candidates) {
  * @param {Network} network
  * @param {Picture} picture
  * @param {Box} box
- * @returns {Promise<Detection | null>} the face as seen from nearer, if it is found from further away too
+ * @returns {Promise<Detection | null>} the face as found in the closer square, if it is found in the wider one too
  */
 async function lookAgain(network, picture, box) {
   const centreX = (box[0] + box[2]) / 2;
@@ -108,7 +109,7 @@ async function lookAgain(network, picture, box) {
 }
 
 /**
- * What the network finds in one square, without the faces that its edge cuts.
+ * What the network finds in one square, except faces that its edge cuts.
  * @param {Network} network
  * @param {Picture} picture
  * @param {number} left

@@ -72,7 +72,7 @@ export function next(state, event) {
   if (!('round' in state)) return beforeRounds(state, event);
   if (event.type === 'use-photos') return enter({...state.round, source: 'photo'});
   if (event.type === 'camera-off') return trouble(state, event.trouble);
-  if (event.type === 'hidden') return isUnderWay(state) ? {name: 'paused', round: state.round} : state;
+  if (event.type === 'hidden') return needsVisibleTab(state) ? {name: 'paused', round: state.round} : state;
   return inRound(state, event);
 }
 
@@ -138,7 +138,7 @@ function begin({mode, source, targets, person}) {
 
 /**
  * @param {Round} round
- * @returns {State} the way into a round, past the camera
+ * @returns {State} the first state of a round, which asks for the camera if the round needs it
  */
 function open(round) {
   return round.source === 'camera' ? {name: 'asking', round} : enter(round);
@@ -146,7 +146,7 @@ function open(round) {
 
 /**
  * @param {Round} round
- * @returns {State} where a round waits for its player
+ * @returns {State} the state in which a round waits for the player
  */
 function enter(round) {
   return {name: round.mode === 'mirror' ? 'mirror' : 'ready', round, unreadable: false};
@@ -203,9 +203,9 @@ function isLoaded(state) {
   return state.name === 'menu' || 'round' in state;
 }
 
-/** @param {State} state */
-function isUnderWay(state) {
-  return state.name === 'countdown' || state.name === 'looking';
+/** @param {Extract<State, {round: Round}>} state */
+function needsVisibleTab({name, round}) {
+  return (name === 'countdown' || name === 'looking') && round.source === 'camera';
 }
 
 /**

@@ -78,12 +78,17 @@ const theatre = {
   },
   /** @param {File} file */
   async playPhoto(file) {
+    const round = roundOf(state);
+    /** @type {Shot} */
+    let shot;
     try {
-      theatre.pending = await openPhoto(file);
+      shot = await openPhoto(file);
     } catch {
-      dispatch({type: 'unreadable'});
+      if (roundOf(state) === round) dispatch({type: 'unreadable'});
       return;
     }
+    if (roundOf(state) !== round) return; // the player went on while the photo was decoded
+    theatre.pending = shot;
     dispatch({type: 'photo'});
     if (state.name === 'mirror') await readMirrorPhoto();
   },
@@ -100,6 +105,11 @@ function cast(mode) {
   const expressive = all.filter((index) => theatre.model.labels[index] !== 'neutral');
   const targets = mode === 'acts' ? draw(ACTS, expressive, Math.random) : draw(1, all, Math.random);
   return {targets, person: Math.floor(Math.random() * drawings[theatre.model.labels[0]].length)};
+}
+
+/** @param {State} current */
+function roundOf(current) {
+  return 'round' in current ? current.round : null;
 }
 
 /** @param {Event} event */
@@ -146,6 +156,7 @@ function act(now, before) {
     case 'loading':
       if (before.name !== 'loading') begin();
       break;
+    case 'trouble': // a camera without frames has to be opened again
     case 'menu':
     case 'curtain':
       theatre.camera.stop();
@@ -214,7 +225,8 @@ async function look(now) {
     if (outcome.ok) pictures.set(outcome, shots[outcome.frame].canvas);
     dispatch({type: 'seen', outcome});
   } catch (error) {
-    if (state === now) dispatch({type: 'camera-off', trouble: troubleIn(error)});
+    if (state !== now) return;
+    dispatch(round.source === 'photo' ? {type: 'unreadable'} : {type: 'camera-off', trouble: troubleIn(error)});
   }
 }
 
@@ -237,8 +249,12 @@ async function reflect(now) {
 
 async function readMirrorPhoto() {
   const now = state;
-  const {canvas, faces} = await capture.photo(/** @type {Shot} */ (theatre.pending));
-  if (state === now) theatre.showReadings(faces, null, canvas);
+  try {
+    const {canvas, faces} = await capture.photo(/** @type {Shot} */ (theatre.pending));
+    if (state === now) theatre.showReadings(faces, null, canvas);
+  } catch {
+    if (state === now) dispatch({type: 'unreadable'});
+  }
 }
 
 document.addEventListener('visibilitychange', () => document.hidden && dispatch({type: 'hidden'}));

@@ -8,7 +8,7 @@ import {blank} from './picture.js';
  * Image.rotate(degrees, BICUBIC) of a grey square; black where the square ends.
  * @param {Picture} square
  * @param {number} degrees
- * @param {number} margin pixels at each edge that nobody looks at; whole ones stay black
+ * @param {number} margin width of the unused border in pixels; whole pixels of it stay black
  * @returns {Picture}
  */
 export function rotate(square, degrees, margin = 0) {

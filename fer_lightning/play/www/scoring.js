@@ -12,7 +12,7 @@
 /**
  * @typedef {object} Hit a picture that counts
  * @property {true} ok
- * @property {number} score probability of the asked expression, 0..1
+ * @property {number} score probability of the requested expression, 0..1
  * @property {Face} face
  * @property {number} others faces in view besides it
  * @property {number} frame its place in the burst, 0 for a single picture
@@ -30,7 +30,7 @@ export const RUN = 3; // frames in a row that decide a burst
 
 /**
  * @param {Face[]} faces the largest first
- * @param {number} target index of the asked expression
+ * @param {number} target index of the requested expression
  * @returns {Outcome}
  */
 export function scorePicture(faces, target) {
@@ -41,7 +41,7 @@ export function scorePicture(faces, target) {
 /**
  * The best run of three consecutive frames. It scores as much as its middle one, so that one lucky frame cannot win.
  * @param {Face[][]} frames the faces of each
- * @param {number} target index of the asked expression
+ * @param {number} target index of the requested expression
  * @returns {Outcome}
  */
 export function scoreBurst(frames, target) {

@@ -7,7 +7,6 @@ let context = null;
 export function connectSound(button) {
   button.addEventListener('click', () => {
     const on = context === null;
-    button.setAttribute('aria-pressed', String(on));
     button.textContent = on ? 'Sound: on' : 'Sound: off';
     if (on) context = new AudioContext();
     else {

@@ -1,4 +1,4 @@
-// Stores the best scores and whether the tutorial was seen, if the browser allows it, and nothing else.
+// Stores only the best scores and whether the tutorial was seen, if the browser allows it.
 
 const KEY = 'best-actor';
 
@@ -20,7 +20,7 @@ function keep(change) {
   try {
     localStorage.setItem(KEY, JSON.stringify({...recall(), ...change}));
   } catch {
-    // a private window may have no storage; the game plays without
+    // a private window may have no storage; the game works without it
   }
 }
 

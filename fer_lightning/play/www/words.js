@@ -27,12 +27,19 @@ export const MODES = {
   mirror: {title: 'Mirror', text: 'No score: watch the network read your face live.'},
 };
 
-/** @type {string[]} */
-export const TUTORIAL = [
-  'Look at the drawn face.',
-  'Make the same face before the countdown ends, and hold it.',
-  'The score is how strongly the network reads that expression. It is not what you feel.',
-];
+/**
+ * @param {import('./game.js').Source} source
+ * @returns {string[]}
+ */
+export function tutorial(source) {
+  return [
+    'Look at the drawn face.',
+    source === 'camera'
+      ? 'Make the same face before the countdown ends, and hold it.'
+      : 'Choose a photo of someone who makes the same face.',
+    'The score shows how strongly the network reads that expression, not what anybody feels.',
+  ];
+}
 
 /** @type {Record<Trouble, {title: string, text: string}>} */
 export const TROUBLES = {
@@ -49,12 +56,15 @@ export const TROUBLES = {
     title: 'The camera is busy.',
     text: 'Another program may be using it. Close that program and try again.',
   },
-  ended: {title: 'The camera was disconnected.', text: 'Plug it back in, and the round continues.'},
+  ended: {title: 'The camera was disconnected.', text: 'Reconnect it and try again.'},
   insecure: {
     title: 'This address cannot use a camera.',
-    text: 'Browsers allow cameras on https pages, and on the machine that runs fer-play.',
+    text: 'Browsers allow cameras only on https pages and on the machine that runs fer-play.',
   },
-  other: {title: 'The camera did not start.', text: 'Try again, or restart the browser.'},
+  other: {
+    title: 'Something went wrong with the camera or the model.',
+    text: 'Try again. If that does not help, reload the page.',
+  },
 };
 
 /** @type {Record<Defect, {title: string, text: string, action: string}>} */
@@ -116,7 +126,7 @@ export function several(faces) {
 export function fairness(percent, faces, label) {
   const crowd = `the ${faces} faces that people called ${adjective(label)}`;
   if (percent >= 100) return `Better than all of ${crowd}.`;
-  if (percent < 1) return `None of ${crowd} scores lower.`;
+  if (percent < 1) return `Fewer than 1 % of ${crowd} scored lower.`;
   return `Better than ${percent} % of ${crowd}.`;
 }
 

@@ -101,14 +101,15 @@ test('a camera that ends after the picture does not matter', () => {
   assert.equal(next(state, {type: 'camera-off', trouble: 'ended'}), state);
 });
 
-test('a hidden tab pauses a countdown and a picture, nothing else', () => {
+test('a hidden tab pauses a countdown and a picture of the camera, nothing else', () => {
   const way = [...opened, choose('classic'), 'camera-on', 'go'];
   for (const under of [way, [...way, ...countedDown]]) {
     const paused = play(...under, 'hidden');
     assert.equal(paused.name, 'paused');
     assert.equal(next(paused, {type: 'go'}).name, 'asking');
   }
-  for (const idle of [opened, way.slice(0, -1), [...opened, choose('mirror'), 'camera-on']]) {
+  const photo = [...opened, choose('classic', 'photo'), 'photo'];
+  for (const idle of [opened, way.slice(0, -1), [...opened, choose('mirror'), 'camera-on'], photo]) {
     const state = play(...idle);
     assert.equal(next(state, {type: 'hidden'}), state);
   }

@@ -22,19 +22,19 @@ export function mirror(theatre, {round, unreadable}) {
   const list = h('div', {className: 'readings'});
   const rate = h('p', {className: 'soft rate'});
   const still = h('div', {className: 'preview still'});
-  const heading = title(isPhoto ? 'Hold up a photo' : 'Mirror, mirror');
+  const heading = title(isPhoto ? 'Choose a photo' : 'Mirror, mirror');
   theatre.showReadings = (faces, framesPerSecond, picture) => {
     const {labels} = theatre.model;
     if (picture) {
       still.replaceChildren(picture);
       still.style.aspectRatio = `${picture.width} / ${picture.height}`;
     }
-    const overlay = picture ? h('canvas', {className: 'overlay'}) : theatre.camera.overlay;
+    const overlay = picture ? h('canvas', {className: 'overlay', 'aria-hidden': 'true'}) : theatre.camera.overlay;
     if (picture) still.append(overlay);
     const size = picture ?? {width: theatre.camera.video.videoWidth, height: theatre.camera.video.videoHeight};
     drawBoxes(overlay, size, faces, labels, !picture);
     list.replaceChildren(...readings(labels, faces.slice(0, MOST_LISTED)));
-    if (faces.length === 0) list.append(h('p', {className: 'lead'}, 'No face in view.'));
+    if (faces.length === 0) list.append(h('p', {className: 'lead'}, picture ? 'No face found.' : 'No face in view.'));
     if (faces.length > MOST_LISTED) list.append(h('p', {className: 'soft'}, `and ${faces.length - MOST_LISTED} more`));
     rate.textContent = framesPerSecond === null ? '' : `${framesPerSecond.toFixed(0)} frames per second`;
     if (picture) theatre.announce(faces.length ? `Faces found: ${faces.length}` : 'No face found.');
@@ -45,7 +45,7 @@ export function mirror(theatre, {round, unreadable}) {
       {},
       h('div', {className: 'heading'}, h('p', {className: 'act'}, 'Mirror'), heading),
       h('div', {className: 'pair mirror'}, isPhoto ? h('div', {}, field, still) : h('div', {}, theatre.camera.preview, rate), list),
-      !isPhoto && h('div', {className: 'actions'}, button('Use a photo instead', () => theatre.dispatch({type: 'use-photos'}), 'secondary')),
+      !isPhoto && h('div', {className: 'actions'}, button('Use photos instead', () => theatre.dispatch({type: 'use-photos'}), 'secondary')),
       h('p', {className: 'soft'}, 'The bars show how the network reads each face, not what anybody feels.'),
     ),
     focus: isPhoto ? /** @type {HTMLElement} */ (field?.querySelector('input')) : heading,

@@ -28,7 +28,7 @@ export function welcome({dispatch}) {
     title('Best Actor'),
     h('p', {className: 'lead'}, 'A face appears. Make the same one, and a small neural network scores your performance.'),
     start,
-    h('p', {className: 'soft'}, 'It plays in this tab only: no picture is sent or kept. Starting loads about 7\u00a0MB, once.'),
+    h('p', {className: 'soft'}, 'The game runs in this tab only: no picture is sent or kept. Starting it downloads about 7\u00a0MB.'),
   );
   return {element, focus: start};
 }
@@ -76,7 +76,7 @@ export function menu(theatre) {
   const bestClassic = Object.entries(best.classic).sort(([, one], [, other]) => other - one)[0];
   const boasts = {
     classic: bestClassic ? `Best: ${adjective(bestClassic[0])}, ${points(bestClassic[1])}` : '',
-    acts: best.acts === null ? '' : `Best: ${points(best.acts)} of 500`,
+    acts: best.acts === null ? '' : `Best: ${points(best.acts)} out of 500`,
     mirror: '',
   };
   const faces = {classic: 'happy', acts: 'fear', mirror: 'surprise'};
@@ -117,7 +117,7 @@ export function readings(labels, faces) {
     h(
       'article',
       {className: 'reading'},
-      h('h2', {}, faces.length > 1 ? `Face ${index + 1}` : 'Your face'),
+      h('h2', {}, faces.length > 1 ? `Face ${index + 1}` : 'Face'),
       bars(labels, face.probabilities, face.probabilities.indexOf(Math.max(...face.probabilities)), 'strongest'),
     ),
   );

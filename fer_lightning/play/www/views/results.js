@@ -27,7 +27,7 @@ export function result(theatre, {round}) {
   const notes = [
     hit.others > 0 && several(hit.others + 1),
     hit.face.doubt !== null && DOUBTS[hit.face.doubt],
-    isRecord && `Your best ${adjective(label)} so far.`,
+    isRecord && `Your best score for “${adjective(label)}” so far.`,
   ];
   const forward = moveOn(theatre, round);
   return {
@@ -47,17 +47,17 @@ export function result(theatre, {round}) {
         h(
           'div',
           {className: 'verdict'},
-          h('p', {className: 'score'}, h('strong', {}, points(hit.score)), h('span', {className: 'soft'}, ` of 100, ${adjective(label)}`)),
+          h('p', {className: 'score'}, h('strong', {}, points(hit.score)), h('span', {className: 'soft'}, ` out of 100, ${adjective(label)}`)),
           fair && h('p', {className: 'fair'}, fair),
           ...notes.map((note) => note && h('p', {className: 'note'}, note)),
-          bars(theatre.model.labels, hit.face.probabilities, target, 'asked'),
+          bars(theatre.model.labels, hit.face.probabilities, target, 'requested'),
         ),
       ),
       h('div', {className: 'actions'}, forward),
       h('details', {}, h('summary', {}, 'What do the numbers mean?'), meaning(theatre, label, fair !== null)),
     ),
     focus: forward,
-    says: `${points(hit.score)} of 100, ${adjective(label)}. ${fair ?? ''} ${notes.filter(Boolean).join(' ')}`,
+    says: `${points(hit.score)} out of 100, ${adjective(label)}. ${fair ?? ''} ${notes.filter(Boolean).join(' ')}`,
   };
 }
 
@@ -78,19 +78,20 @@ export function curtain(theatre, {round}) {
       caption: names[index],
       score: points(hit.score),
     })),
-    `${points(total)} of ${100 * acts.length}`,
+    `${points(total)} out of ${100 * acts.length}`,
   );
   canvas.setAttribute('role', 'img');
   canvas.setAttribute('aria-label', `Your five pictures: ${names.map((name, index) => `${name} ${points(acts[index].score)}`).join(', ')}`);
   const again = button('Play again', theatre.again);
-  const said = `${points(total)} of ${100 * acts.length} points. Your best act: ${names[best]}.`;
+  const record = isRecord ? ' A new record!' : '';
+  const said = `${points(total)} out of ${100 * acts.length} points. Your best act: ${names[best]}.${record}`;
   return {
     element: h(
       'section',
       {},
       h('div', {className: 'heading'}, h('p', {className: 'act'}, 'Five acts'), title('Curtain call')),
-      h('p', {className: 'score'}, h('strong', {}, points(total)), h('span', {className: 'soft'}, ` of ${100 * acts.length}`)),
-      h('p', {className: 'lead'}, `Your best act: ${names[best]}, ${points(acts[best].score)}.${isRecord ? ' A new record!' : ''}`),
+      h('p', {className: 'score'}, h('strong', {}, points(total)), h('span', {className: 'soft'}, ` out of ${100 * acts.length}`)),
+      h('p', {className: 'lead'}, `Your best act: ${names[best]}, ${points(acts[best].score)}.${record}`),
       h('div', {className: 'strip', tabIndex: 0, role: 'group', 'aria-label': 'Your strip'}, canvas),
       h(
         'div',
@@ -139,7 +140,7 @@ function meaning({model: {table}}, label, isFair) {
     `The score is the probability that the network gives to “${adjective(label)}” for this picture. `,
     isFair && 'Some expressions are harder to read than others, so the percentage compares it with photos of people whom ',
     isFair && `others called ${adjective(label)} (${table?.made_of}). `,
-    'It says how the network reads a face, not what you feel.',
+    'The score says how the network reads a face, not what you feel.',
   );
 }
 

@@ -3,7 +3,7 @@
 import {targetOf} from '../game.js';
 import {button, closedStage, h, photoField, stage, title} from '../elements.js';
 import {keepTutorialSeen, recall} from '../storage.js';
-import {adjective, MISSES, TROUBLES, TUTORIAL} from '../words.js';
+import {adjective, MISSES, TROUBLES, tutorial} from '../words.js';
 
 /** @typedef {import('../main.js').Theatre} Theatre */
 /** @typedef {import('../game.js').Round} Round */
@@ -20,12 +20,12 @@ export function asking({camera, dispatch}) {
     element: h(
       'section',
       {className: 'narrow'},
-      title('May I see you?'),
-      h('p', {className: 'lead'}, 'Your browser asks for the camera, near the address bar. The pictures stay in this tab.'),
+      title('May I use your camera?'),
+      h('p', {className: 'lead'}, 'If your browser asks for the camera, choose “Allow”. The pictures stay in this tab.'),
       camera.preview,
       photos,
     ),
-    says: 'Your browser asks for the camera.',
+    says: camera.isLive ? '' : 'Waiting for the camera.',
   };
 }
 
@@ -69,19 +69,19 @@ export function ready(theatre, {round, unreadable}) {
     element: h(
       'section',
       {},
-      heading(theatre, round, h('p', {className: 'lead'}, isPhoto ? 'Show me a photo of it.' : 'Take your time.')),
+      heading(theatre, round, h('p', {className: 'lead'}, isPhoto ? 'Choose a photo of this expression.' : 'Take your time.')),
       h('div', {className: 'pair'}, drawn(theatre, round), isPhoto ? field : theatre.camera.preview),
       h(
         'div',
         {className: 'actions'},
         !isPhoto && start,
-        !isPhoto && button('Use a photo instead', () => dispatch({type: 'use-photos'}), 'secondary'),
+        !isPhoto && button('Use photos instead', () => dispatch({type: 'use-photos'}), 'secondary'),
       ),
       h(
         'details',
         {className: 'tutorial', open: !seen},
         h('summary', {}, 'How it works'),
-        h('ol', {}, ...TUTORIAL.map((line) => h('li', {}, line))),
+        h('ol', {}, ...tutorial(round.source).map((line) => h('li', {}, line))),
       ),
     ),
     focus: isPhoto ? /** @type {HTMLElement} */ (field.querySelector('input')) : start,
@@ -109,7 +109,7 @@ export function countdown(theatre, {round}) {
         hint.textContent = 'Take a good look at the face.';
         return;
       }
-      hint.textContent = count > 1 ? 'Now you.' : 'Hold it!';
+      hint.textContent = count > 1 ? 'Your turn.' : 'Hold it!';
       number.textContent = String(count);
       void badge.offsetWidth; // starts the animation anew
       badge.classList.add('beat');
@@ -127,7 +127,7 @@ export function looking(theatre, {round}) {
   const isBurst = round.mode === 'acts' && round.source === 'camera';
   const badge = h('div', {className: isBurst ? 'badge burst' : 'badge flash'}, h('span', {className: 'count'}, '●'));
   const hint = h('p', {className: 'lead'}, round.source === 'camera' ? 'Hold it!' : 'One moment…');
-  return {element: h('section', {}, heading(theatre, round, hint), pair(theatre, round, badge)), says: 'Hold it.'};
+  return {element: h('section', {}, heading(theatre, round, hint), pair(theatre, round, badge)), says: hint.textContent ?? ''};
 }
 
 /**
@@ -139,7 +139,7 @@ export function missed(theatre, {round, why}) {
   const words = MISSES[why];
   const hint = words[round.source];
   const retry = button('Try again', () => theatre.dispatch({type: 'go'}));
-  const photos = button('Use a photo instead', () => theatre.dispatch({type: 'use-photos'}), 'secondary');
+  const photos = button('Use photos instead', () => theatre.dispatch({type: 'use-photos'}), 'secondary');
   const isCamera = round.source === 'camera';
   return {
     element: h(
@@ -161,18 +161,18 @@ export function missed(theatre, {round, why}) {
  * @returns {View}
  */
 export function paused({dispatch}) {
-  const go = button('Go on', () => dispatch({type: 'go'}));
+  const go = button('Continue', () => dispatch({type: 'go'}));
   return {
     element: h(
       'section',
       {className: 'narrow'},
       closedStage(),
-      title('The play is paused.'),
-      h('p', {className: 'lead'}, 'This tab was hidden, so the play waits for you. The act starts again from its countdown.'),
+      title('The game is paused.'),
+      h('p', {className: 'lead'}, 'This tab was hidden, so the game stopped. This act starts over.'),
       go,
     ),
     focus: go,
-    says: 'The play is paused.',
+    says: 'The game is paused.',
   };
 }
 
