@@ -69,10 +69,10 @@ feels.
 - **Output**: seven float32 probabilities that add up to 1.
 - **Golden answers**: `{GOLDEN_FILE}` contains seven synthetic faces with their expected probabilities. Each snippet
   below checks them.
-- **Checks**: `fer-export-verify DIR` checks this folder against `{MANIFEST_FILE}`: hashes, golden answers and
-  the contract.
+- **Checks**: `fer-export-verify DIR` checks this folder against `{MANIFEST_FILE}`: hashes, golden answers, and
+  the model's input and output.
 
-## Which file
+## Which file to use
 
 """
     text += markdown_table(("file", "use", "quantization", "MB", "ms per face", "accuracy"), table)

@@ -4,7 +4,7 @@ import com.google.ai.edge.litert.CompiledModel
 import org.json.JSONObject
 import kotlin.math.abs
 
-/** Reads the expression of one face at a time, on one thread. Assets: FER2013.tflite, labels.txt and golden.json. */
+/** Reads the expression of one face at a time; not thread-safe. Assets: FER2013.tflite, labels.txt and golden.json. */
 class ExpressionReader(context: Context) : AutoCloseable {
     private val labels = context.assets.open("labels.txt").bufferedReader().use { it.readLines() }
     private val model =
@@ -14,7 +14,7 @@ class ExpressionReader(context: Context) : AutoCloseable {
 
     /**
      * [grey]: 48 * 48 bytes, row by row, top left first.
-     * grey = 0.299 R + 0.587 G + 0.114 B, after cropping the centre square and resizing it to 48x48.
+     * grey = 0.299 R + 0.587 G + 0.114 B of the face, cropped and resized to 48x48 as "Input" says.
      */
     fun read(grey: ByteArray): Map<String, Float> {
         require(grey.size == 48 * 48) { "a face has 48 * 48 pixels, not ${grey.size}" }
@@ -39,7 +39,8 @@ fun checkGolden(context: Context) = ExpressionReader(context).use { reader ->
         val pixels = face.getJSONArray("pixels")
         val expected = face.getJSONArray("probabilities")
         val read = reader.read(ByteArray(pixels.length()) { pixels.getInt(it).toByte() }).values
-        val agrees = read.withIndex().all { (i, value) -> abs(value - expected.getDouble(i)) <= tolerance }
+        val agrees = read.size == expected.length() &&
+            read.withIndex().all { (i, value) -> abs(value - expected.getDouble(i)) <= tolerance }
         check(agrees) { "the golden face '${face.getString("label")}' reads $read instead of $expected" }
     }
 }

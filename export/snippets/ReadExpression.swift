@@ -1,7 +1,7 @@
 import Foundation
 import TensorFlowLite
 
-/// Reads the expression of one face at a time, on one thread. Resources: FER2013.tflite, labels.txt, golden.json.
+/// Reads the expression of one face at a time; not thread-safe. Resources: FER2013.tflite, labels.txt, golden.json.
 final class ExpressionReader {
     private let interpreter: Interpreter
     private let labels: [String]
@@ -14,7 +14,7 @@ final class ExpressionReader {
     }
 
     /// grey: 48 * 48 bytes, row by row, top left first.
-    /// grey = 0.299 R + 0.587 G + 0.114 B, after cropping the centre square and resizing it to 48x48.
+    /// grey = 0.299 R + 0.587 G + 0.114 B of the face, cropped and resized to 48x48 as "Input" says.
     func read(_ grey: [UInt8]) throws -> [(label: String, probability: Float)] {
         let input = grey.map { Float($0) / 255 }
         try interpreter.copy(input.withUnsafeBufferPointer { Data(buffer: $0) }, toInputAt: 0)
@@ -38,7 +38,9 @@ func checkGolden(folder: URL = Bundle.main.resourceURL!) throws {
     let reader = try ExpressionReader(folder: folder)
     for face in golden.faces {
         let read = try reader.read(face.pixels).map { $0.probability }
-        guard zip(read, face.probabilities).allSatisfy({ abs($0 - $1) <= tolerance }) else {
+        guard read.count == face.probabilities.count,
+            zip(read, face.probabilities).allSatisfy({ abs($0 - $1) <= tolerance })
+        else {
             throw GoldenFaceDiffers(label: face.label, read: read, expected: face.probabilities)
         }
     }

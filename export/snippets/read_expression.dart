@@ -16,7 +16,7 @@ class ExpressionReader {
       );
 
   /// [grey]: 48 * 48 bytes, row by row, top left first.
-  /// grey = 0.299 R + 0.587 G + 0.114 B, after cropping the centre square and resizing it to 48x48.
+  /// grey = 0.299 R + 0.587 G + 0.114 B of the face, cropped and resized to 48x48 as "Input" says.
   Map<String, double> read(Uint8List grey) {
     final input = Float32List.fromList([for (final value in grey) value / 255]);
     final output = Float32List(_labels.length);

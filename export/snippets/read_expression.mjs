@@ -2,11 +2,11 @@ import {loadLiteRt, loadAndCompile, Tensor} from '@litertjs/core';
 
 async function fetchFile(bundleUrl, name) {
   const response = await fetch(`${bundleUrl}/${name}`);
-  if (!response.ok) throw new Error(`${response.url} answers ${response.status}`);
+  if (!response.ok) throw new Error(`${response.url} returned HTTP status ${response.status}`);
   return response;
 }
 
-// Call it once a page and keep the model. wasmUrl is where you serve the folder node_modules/@litertjs/core/wasm;
+// Call this once per page and keep the model. wasmUrl is where you serve the folder node_modules/@litertjs/core/wasm;
 // neither URL ends in a slash.
 export async function loadModel(bundleUrl, wasmUrl) {
   await loadLiteRt(wasmUrl);
@@ -16,7 +16,7 @@ export async function loadModel(bundleUrl, wasmUrl) {
 }
 
 // grey: 48 * 48 values from 0 to 255, row by row, top left first. From a canvas's RGBA:
-// grey = 0.299 R + 0.587 G + 0.114 B, after cropping the centre square and resizing it to 48x48.
+// grey = 0.299 R + 0.587 G + 0.114 B of the face, cropped and resized to 48x48 as "Input" says.
 export async function readExpression({compiled, labels}, grey) {
   const input = new Tensor(Float32Array.from(grey, (value) => value / 255), [1, 48, 48, 1]);
   try {

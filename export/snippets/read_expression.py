@@ -7,7 +7,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 
 class ExpressionReader:
-    """Reads the expression of one face at a time; make one and keep it."""
+    """Reads the expression of one face at a time; create one and reuse it."""
 
     def __init__(self, model: str = "FER2013.tflite", labels: str = "labels.txt") -> None:
         self._labels = Path(labels).read_text().splitlines()
@@ -17,9 +17,9 @@ class ExpressionReader:
         self._output = self._interpreter.get_output_details()[0]["index"]
 
     def read(self, grey: np.ndarray) -> dict[str, float]:
-        """48x48 uint8 -> the probability of each label.
+        """Return the probability of each label for a 48x48 uint8 face.
 
-        grey = 0.299 R + 0.587 G + 0.114 B, after cropping the centre square and resizing it to 48x48.
+        grey = 0.299 R + 0.587 G + 0.114 B of the face, cropped and resized to 48x48 as "Input" says.
         """
         # row by row, top left first
         self._interpreter.set_tensor(self._input, grey.reshape(1, 48, 48, 1).astype(np.float32) / 255)
