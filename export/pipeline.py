@@ -72,7 +72,7 @@ def export(cfg: DictConfig, overrides: list[str]) -> list[report.Row]:
         for name, each in wanted.items():
             agreement = by_file[each.file].agreement
             if agreement is not None:
-                agreement.require(each.file, (cfg.verify.limits or {}).get(name, {}))
+                agreement.require(each.file, (cfg.verify.limits or {}).get(name) or {})
         accuracy = next(row.agreement.reference_accuracy for row in rows if row.agreement is not None)
         machine = describe_machine("ai-edge-litert", "onnxruntime")
         facts = [

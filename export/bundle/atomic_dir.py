@@ -39,7 +39,7 @@ def check_place(out: Path) -> None:
 
 
 def contents(folder: Path) -> set[str]:
-    """Return the names of all files that a bundle's model.json lists, and its own.
+    """Return the names of a bundle's model.json and of all files that it lists.
 
     Raises:
         FerError: model.json is missing or damaged.
@@ -79,7 +79,7 @@ def _set_aside(out: Path) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        former.rename(out)  # fails if another export was faster; the former bundle then stays in aside
+        former.rename(out)  # fails if another export has written out meanwhile; the former bundle then stays in aside
         aside.rmdir()
         raise
     shutil.rmtree(aside, ignore_errors=True)

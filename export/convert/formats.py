@@ -81,7 +81,7 @@ class Format:
         use: when to use it, a clause for the bundle's README.
         make: the function that writes it.
         feed: a description of its input.
-        averages_flip: whether its answer is the average of a face's and its mirror image's.
+        averages_flip: whether it averages the probabilities of a face and its mirror image.
     """
 
     file: str

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from .fold_batch_norm import Shift
 
-# of shares from 0.4 to 1 and bounds from 2 to 20, these agreed best with float32 on FER2013's PublicTest
+# shares from 0.4 to 1 and bounds from 2 to 20 were tried; these agreed best with float32 on FER2013's PublicTest
 ACTIVATION_SHARE = 0.7
 MOST = 4.0
 

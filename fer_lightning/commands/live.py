@@ -1,6 +1,5 @@
 """``fer-predict --live``: a camera or a video in a window, or as lines on the terminal."""
 
-import contextlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 from PIL import Image
 
+from fer_lightning.errors import Terminated
 from fer_lightning.inference.annotate import annotate
 from fer_lightning.inference.reader import ExpressionReader, Face
 from fer_lightning.inference.tracking import Follower
@@ -18,19 +18,24 @@ _LARGEST_WINDOW = (1280, 800)
 
 
 def show(reader: ExpressionReader, source: Path | int) -> None:
-    """Show the frames as they come, with their faces, until the video ends, the window is closed or
-    Ctrl-C is pressed.
+    """Show the frames as they come, with their faces, until the video ends, the window is closed or Ctrl-C
+    is pressed.
 
     Raises:
         FerError: the source cannot be read.
     """
-    with VideoSource(source) as frames, contextlib.suppress(KeyboardInterrupt):
-        read = _read(reader, frames, in_real_time=not isinstance(source, int))
-        window = _window(f"camera {source}" if isinstance(source, int) else source.name)
-        if window is None:
-            _print_lines(read)
-        else:
-            _show_in(window, read)
+    with VideoSource(source) as frames:
+        try:
+            read = _read(reader, frames, in_real_time=not isinstance(source, int))
+            window = _window(f"camera {source}" if isinstance(source, int) else source.name)
+            if window is None:
+                _print_lines(read)
+            else:
+                _show_in(window, read)
+        except Terminated:
+            raise
+        except KeyboardInterrupt:
+            pass  # Ctrl-C is the normal way to stop
 
 
 def _read(

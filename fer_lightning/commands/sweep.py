@@ -45,7 +45,7 @@ def attempt(run: Callable[[], float], run_dir: Path) -> float | None:
         told = sentence(error)
         reason = told or "".join(traceback.format_exception(error))
         files.write_text(run_dir / ERROR_FILE, reason + "\n")
-        log.error("this run failed, the sweep continues: %s", reason)
+        log.error("this run failed; the sweep continues: %s", reason)
         return None
 
 
@@ -129,7 +129,7 @@ def conclude(folder: Path) -> None:
     runs = read_runs(folder)
     keys = swept(runs)
     names = ("", "run", *_short(keys))
-    scored = ("accuracy", "fresh", "val loss", "macro F1")
+    scored = ("accuracy", "leak-free", "val loss", "macro F1")
     table = make_table(f"{len(runs)} runs, by accuracy on the val split", (*names, *scored), texts=len(names))
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")

@@ -118,7 +118,8 @@ class FaceDataModule(L.LightningDataModule):
         soft = self.source.soft_labels()
         if self.votes:
             # probabilities, not class indices, which cross_entropy rounds differently: earlier runs would not repeat
-            self._targets = Targets(np.eye(NUM_CLASSES, dtype=np.float32)[faces.labels], self.source.vote_shares(faces))
+            votes = self.source.vote_shares(faces)  # first, because it refuses sources without such votes
+            self._targets = Targets(np.eye(NUM_CLASSES, dtype=np.float32)[faces.labels], votes)
         elif soft is not None:
             self._targets = Targets(soft)
         self._splits = Splits(train, splits.val, splits.test)
@@ -155,10 +156,14 @@ class FaceDataModule(L.LightningDataModule):
         return rows
 
     def _why_empty(self, subset: Subset) -> str:
-        if self.split == "random":
-            name, fraction = self.faces.name, self.val_fraction
-            return f"{name} has no {subset} rows with data.split=random and data.val_fraction={fraction}"
-        return self.source.why_empty(self.faces, subset)
+        name = self.faces.name
+        if subset == "train" and (self.drop_leaks or self.deduplicate or self.exclude is not None):
+            return f"{name}: data.drop_leaks, data.deduplicate and data.exclude leave no training rows"
+        if self.split != "random":
+            return self.source.why_empty(self.faces, subset)
+        if subset == "test":
+            return f"{name} has no PrivateTest rows, which are the test split with data.split=random: set subset=val"
+        return f"{name} has too few training rows for data.split=random, which needs at least two"
 
     def is_fresh(self, subset: Subset) -> np.ndarray:
         """bool [N]: whether each row of the split is leak-free (its exact pixels do not occur in training)."""

@@ -16,8 +16,8 @@ class Faces:
 
     Attributes:
         pixels: uint8 [N, 48, 48], 0 (black) to 255.
-        labels: uint8 [N], indices into ``constants.LABELS``, or ``UNKNOWN`` in a file without labels.
-        usage: uint8 [N], indices into ``USAGES``, or ``UNKNOWN`` in a file without that column.
+        labels: uint8 [N], indices into the source's ``class_names``, or ``UNKNOWN`` for rows without a label.
+        usage: uint8 [N], indices into ``USAGES``, or ``UNKNOWN`` for rows that belong to no split.
         name: the name of the data, for messages.
     """
 

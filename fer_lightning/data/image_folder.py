@@ -34,7 +34,7 @@ def load_folder(folder: Path) -> Faces:
     if splits:
         for path in _visible(folder):
             if path not in splits:
-                skipped[f"{path.name} next to {' and '.join(split.name for split in splits)}"] += 1
+                skipped[f"entry '{path.name}' next to {' and '.join(split.name for split in splits)}"] += 1
     found = [(path, label, split) for split in splits or [folder] for path, label in _pictures(split, skipped)]
     if skipped:
         log.warning("skipped in %s: %s", folder, ", ".join(f"{count:,} {what}" for what, count in skipped.items()))

@@ -139,7 +139,10 @@ class ImageFolderSource(FaceSource):
         return image_folder.load_folder(self.folder)
 
     def why_empty(self, faces: Faces, subset: Subset) -> str:
-        return f"{self.folder} contains no images for {subset}: put some in {self.folder / subset}/CLASS"
+        return (
+            f"{self.folder} contains no images for {subset}: put some in {self.folder / subset}/CLASS "
+            f"(images outside {', '.join(image_folder.SPLIT_FOLDERS)} are then skipped)"
+        )
 
 
 class SyntheticSource(FaceSource):

@@ -10,7 +10,7 @@ from fer_lightning.models.networks import Scale
 def heat(network: nn.Sequential, images: Tensor, classes: Tensor) -> Tensor:
     """Compute Grad-CAM heat maps (Selvaraju et al., 2017) with Captum.
 
-    The maps come from the last convolution whose output is at least 10 pixels wide; later layers are too coarse to
+    The maps come from the last batch-norm layer whose output is at least 10 pixels wide; later layers are too coarse to
     show a part of a face.
 
     Args:

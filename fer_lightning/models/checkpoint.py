@@ -29,7 +29,7 @@ SETTINGS_KEY = "settings"  # in a safetensors file's metadata
 
 
 def path_of(value: Any, key: str = "ckpt") -> Path:
-    """The path of a checkpoint that the key ``key`` of a command names: a path, or the name of shipped weights.
+    """The path of the checkpoint that a command's key ``key`` names, by its path or by the name of shipped weights.
 
     Raises:
         FerError: ``value`` is not text.
@@ -60,6 +60,8 @@ def read(path: Path) -> dict[str, Any]:
     Raises:
         FerError: the file is missing or truncated, or was not written by this project.
     """
+    if path.is_dir():
+        raise FerError(f"{path} is a folder, not a checkpoint; the weights of a run are in RUN/checkpoints/best.ckpt")
     if not path.is_file():
         raise FerError(f"no such file: {path}")
     try:
@@ -93,7 +95,7 @@ def _read_safetensors(path: Path) -> dict[str, Any]:
 
 
 def write_safetensors(source: Path, path: Path) -> None:
-    """Write the weights of a checkpoint for release: matrices in float16, everything else unchanged.
+    """Write the weights of a checkpoint for release: tensors with several dimensions in float16, all others unchanged.
 
     Args:
         source: the checkpoint.

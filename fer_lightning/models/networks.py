@@ -42,8 +42,8 @@ class FaceNetwork(nn.Sequential):
 class ExpressionCNN(FaceNetwork):
     """The notebook's network: 48x48 grey faces, float32 [B, 1, 48, 48] in 0..1 -> logits [B, 7].
 
-    Four stacks of twice (3x3 convolution, ReLU, batch-norm), then 3x3 max-pool of stride 2 and dropout; then dense
-    layers with ReLU and dropout. Only the very first convolution is unpadded: 48 -> 46 -> 22 -> 10 -> 4 -> 1. The
+    Four stacks, each of two blocks (3x3 convolution, ReLU, batch-norm), a 3x3 max-pool with stride 2, and dropout; then
+    dense layers with ReLU and dropout. Only the very first convolution is unpadded: 48 -> 46 -> 22 -> 10 -> 4 -> 1. The
     defaults have 5,098,951 trainable values and 3,840 batch-norm statistics, Keras' initialization and Keras'
     batch-norm constants.
 
@@ -96,11 +96,12 @@ class ExpressionCNN(FaceNetwork):
 
 
 class PhoneCNN(FaceNetwork):
-    """A network with a fifth of the MACs and a tenth of the size: float32 [B, 1, 48, 48] in 0..1 -> logits [B, 7].
+    """A smaller network: float32 [B, 1, 48, 48] in 0..1 -> logits [B, 7].
 
-    Eight convolutions, all padded, in four stacks with 2x2 max-pooling between them, then the mean over the last 6x6
-    pixels and one dense layer. Batch-norm comes before ReLU and is folded completely into the convolutions on export.
-    The defaults have 474,855 trainable values and 57.7 million MACs.
+    It has a fifth of ``ExpressionCNN``'s MACs and a tenth of its size. Eight convolutions, all padded, in four stacks
+    with 2x2 max-pooling between them, then the mean over the last 6x6 pixels and one dense layer. Batch-norm comes
+    before ReLU and is folded completely into the convolutions on export. The defaults have 474,855 trainable values and
+    57.7 million MACs.
 
     Args:
         channels: channels of each stack.

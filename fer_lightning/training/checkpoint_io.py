@@ -72,5 +72,5 @@ def newest(folder: Path) -> tuple[Path, dict[str, Any]] | None:
         try:
             return path, checkpoint.read(path)
         except FerError as error:
-            log.warning("%s; resuming from the previous checkpoint", error)
+            log.warning("ignoring a checkpoint that cannot be read: %s", error)
     return None

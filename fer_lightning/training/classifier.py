@@ -89,7 +89,7 @@ class ExpressionClassifier(L.LightningModule):
         self.lr_factor = 1.0
         self._sam = sam
         self._repeats_batch = False  # True in the second pass of a sharpness-aware step, which is not logged
-        self._validated = False  # since the last epoch's end
+        self._validated = False  # whether validation has run since the last epoch ended
         self._make_optimizer = optimizer
         self._make_scheduler = scheduler
         self._no_decay_on_norm_and_bias = no_decay_on_norm_and_bias
@@ -189,7 +189,7 @@ class ExpressionClassifier(L.LightningModule):
         for name, value in self.val_scores.compute().items():
             self.log(name, value, prog_bar=name.endswith("_accuracy"))
         self.val_scores.reset()
-        self._validated = True
+        self._validated = not self.trainer.sanity_checking
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The float32 logits [B, classes] of a batch."""

@@ -33,5 +33,5 @@ def adopt(cfg: DictConfig, trained: Mapping[str, Any]) -> None:
             kept = {key: cfg.data[key] for key in cfg.data if key in keys and key != "_target_"}
             cfg.data = OmegaConf.merge(packaged, kept)
             name = file.name.removesuffix(".yaml")
-            log.info("using data=%s, which the checkpoint was trained on; override it with data=", name)
+            log.info("using data=%s, which the checkpoint was trained on; to use other data, set data=NAME", name)
             return

@@ -51,7 +51,7 @@ def fit_phase(
     def stopped(interrupt: KeyboardInterrupt) -> KeyboardInterrupt:
         kind = KeyboardInterrupt if graceful_stop.interrupted else type(interrupt)
         return kind(
-            f"stopped in phase {name} after {len(history.epochs)} complete epochs; resume with: "
+            f"stopped in phase {name}, complete epochs: {len(history.epochs)}; resume with: "
             f"{shell_words.resume(folder.parent.parent)}"
         )
 
@@ -120,7 +120,7 @@ def fit_phase(
 
 
 def _stopped_after(saved: dict[str, Any], phase: Phase) -> int | None:
-    """The number of epochs after which early stopping ended the phase; None if ``saved``, its checkpoint, has none.
+    """The number of epochs after which early stopping ended the phase of the checkpoint ``saved``; None if it did not.
 
     Lightning would train one more epoch each time such a checkpoint is resumed.
     """

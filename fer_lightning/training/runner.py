@@ -125,6 +125,8 @@ def _provenance(cfg: DictConfig, datamodule: FaceDataModule) -> dict[str, Any]:
     for key in ("logger", "resume"):
         values.pop(key)
     values["data"].pop("dir", None)
+    if values["data"].get("exclude") is not None:
+        values["data"]["exclude"] = Path(values["data"]["exclude"]).name
     for key in ("init_from", "teacher"):
         if values[key] is not None:
             values[key] = [path.name for path in checkpoint.paths_of(values[key], key)]
@@ -188,5 +190,5 @@ def _conclude(
     # a killed process may have left an unfinished picture, whose name starts with a dot
     log_conclusion(loggers, scores, figures.glob("[!.]*.png"))
     tables.print_phases(metrics["phases"], datamodule.faces.name, final=scores)
-    log.info("the run is in %s%s", run_dir, "" if final is None else f", the weights are in {final}")
+    log.info("the run is in %s%s", run_dir, "" if final is None else f"; the weights are in {final}")
     return metrics

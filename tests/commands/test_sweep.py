@@ -42,7 +42,7 @@ def test_a_failing_run_stops_neither_the_rest_nor_the_table(swept):
     assert [bool(row["accuracy"]) for row in rows] == [True, False, False]
     assert "optimizer.lr must be a number >= 0, got -1" in rows[1]["error"]
     assert "the training loss" in rows[2]["error"]
-    assert "this run failed, the sweep continues" in said
+    assert "this run failed; the sweep continues" in said
     assert "3 runs, by accuracy" in said
     assert Image.open(folder / sweep.PICTURE_FILE).width > 500
 

@@ -183,7 +183,7 @@ def test_a_broken_off_long_run_ends_as_an_unbroken_one(train, tmp_path, monkeypa
         noted(self, trainer, pl_module)
 
     monkeypatch.setattr(History, "on_train_epoch_end", interrupted)
-    with pytest.raises(KeyboardInterrupt, match="after 1 complete epochs"):
+    with pytest.raises(KeyboardInterrupt, match="complete epochs: 1;"):
         train(tmp_path / "broken", *words)
     monkeypatch.undo()
     resumed = train(tmp_path / "broken", *words)
@@ -273,6 +273,14 @@ def test_starts_from_given_weights(train, tmp_path):
         train(tmp_path / "c", *few, f"init_from={start}", "model.channels=[8,8,16,24]")
 
 
+def test_checkpoints_do_not_record_the_users_folders(train, tmp_path):
+    (tmp_path / "rows.csv").write_text("row\n3\n")
+    train(tmp_path / "run", f"data.exclude={tmp_path}/rows.csv", "trainer.max_epochs=1", "data.train=28")
+    data = read(tmp_path / "run" / "checkpoints" / "last.ckpt")["hyper_parameters"]["data"]
+    assert data["exclude"] == "rows.csv"
+    assert "dir" not in data
+
+
 def test_starts_from_averaged_or_raw_weights(train, tmp_path):
     few = ("+experiment=best", "vote_weight=0", "phases.fit.epochs=1", "data.train=70", "data.batch_size=35")
     train(tmp_path / "a", *few)
@@ -309,6 +317,7 @@ def test_trainer_max_epochs_caps_every_phase(train, tmp_path, caplog):
     "words",
     [
         ["trainer.max_steps=1"],
+        ["trainer.num_sanity_val_steps=2", "+trainer.check_val_every_n_epoch=2", "trainer.max_epochs=3"],
         ["+trainer.check_val_every_n_epoch=2", "trainer.max_epochs=3"],
         ["trainer.enable_checkpointing=false", "trainer.max_epochs=1"],
         ["callbacks.checkpoint=null", "trainer.max_epochs=1"],

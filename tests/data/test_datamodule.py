@@ -125,7 +125,7 @@ def test_official_split_of_a_file_without_usage(tmp_path, faces):
     datamodule = factories.fer2013(dir=str(tmp_path), split="random")
     datamodule.setup()
     assert (len(datamodule.rows("train")), len(datamodule.rows("val"))) == (28, 7)
-    with pytest.raises(FerError, match=r"has no test rows with data\.split=random"):
+    with pytest.raises(FerError, match=r"has no PrivateTest rows, which are the test split with data\.split=random"):
         datamodule.rows("test")
 
 
@@ -189,6 +189,17 @@ def test_ferplus_has_eight_classes(folder, faces):
     targets = next(iter(soft.train_dataloader())).labels
     assert targets.shape[1] == 8
     torch.testing.assert_close(targets.sum(dim=1), torch.ones(len(targets)))
+    with pytest.raises(FerError, match="vote_weight needs"):
+        factories.ferplus(dir=str(folder), votes=True).setup()
+
+
+def test_an_exclusion_of_all_training_rows_is_told(folder, faces, tmp_path):
+    rows = [str(row) for row in faces.rows_of("Training")]
+    (tmp_path / "exclude.csv").write_text("\n".join(["row", *rows]) + "\n")
+    datamodule = factories.fer2013(dir=str(folder), exclude=str(tmp_path / "exclude.csv"))
+    datamodule.setup()
+    with pytest.raises(FerError, match=r"data\.exclude leave no training rows"):
+        datamodule.rows("train")
 
 
 def test_repeated_rows_are_left_out_of_training(folder, faces):
@@ -257,7 +268,7 @@ def test_what_is_skipped_in_folders_is_said(tmp_path, faces, caplog):
     datamodule.setup()
     assert (len(datamodule.rows("train")), len(datamodule.rows("val"))) == (1, 1)
     (line,) = [line for line in caplog.messages if line.startswith("skipped in ")]
-    for part in ("1 angry next to train and val", "1 .heic files", "1 subfolders of class folders"):
+    for part in ("1 entry 'angry' next to train and val", "1 .heic files", "1 subfolders of class folders"):
         assert part in line
     assert "centre squares" not in caplog.text  # they are 48x48
     Image.new("L", (200, 100)).save(tmp_path / "val" / "sad" / "4.png")

@@ -41,6 +41,8 @@ def test_loads_in_eval_mode(path, content):
 def test_missing(tmp_path):
     with pytest.raises(FerError, match=r"no such file: .*x\.ckpt"):
         checkpoint.read(tmp_path / "x.ckpt")
+    with pytest.raises(FerError, match="is a folder, not a checkpoint"):
+        checkpoint.read(tmp_path)
 
 
 @pytest.mark.parametrize("keep", [0, 100, 2000])

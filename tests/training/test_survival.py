@@ -75,7 +75,7 @@ def test_a_damaged_checkpoint_is_noticed_and_the_one_before_taken(stopped, tmp_p
     assert found is not None
     assert found[0] == tmp_path / "before_last.ckpt"
     assert "last.ckpt is not a checkpoint" in caplog.text
-    assert "resuming from the previous checkpoint" in caplog.text
+    assert "ignoring a checkpoint that cannot be read" in caplog.text
 
 
 def test_without_any_checkpoint(tmp_path):

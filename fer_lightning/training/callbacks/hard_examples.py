@@ -8,7 +8,7 @@ import torch
 
 
 class HardExampleMining(L.Callback):
-    """Saves the rows that a phase is restricted to in its checkpoints and logs their number.
+    """Saves in a phase's checkpoints the rows that the phase is restricted to, and logs their number.
 
     The rows are mined before the fit (see ``training.mining``), because Lightning notices a training set that
     changes within a fit one epoch late.
