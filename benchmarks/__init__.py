@@ -1,3 +1,3 @@
-"""Benchmarks, each a command that also measures other projects in the same run: python -m benchmarks.NAME."""
+"""Benchmarks, each a command: python -m benchmarks.NAME. Comparisons measure all projects in one run."""
 
 import fer_lightning  # noqa: F401, before torch, to set the wait policy of its threads as in training

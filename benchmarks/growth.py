@@ -1,6 +1,6 @@
 """python -m benchmarks.growth DIR: time and memory of reading and training with 1, 4 and 16 times the rows of FER2013.
 
-The rows of fer2013.csv in DIR are repeated in a temporary folder (see --folder; 16 times takes 5 GB, and as much again
+The rows of fer2013.csv in DIR are repeated in a temporary folder (see --folder; 16 times takes 5 GB, and 1.3 GB more
 for the cache). Each figure is measured in a separate process, on Linux only. "Own memory" excludes memory mapped from
 files, which the system can reclaim. The epoch time is extrapolated from 200 batches.
 """
@@ -72,7 +72,7 @@ print(json.dumps([result.history[0]["images_per_second"], own(), len(datamodule.
 def measure(script: str, *words: str) -> list[float]:
     process = subprocess.run([sys.executable, "-c", script, *words], stdout=subprocess.PIPE, text=True)
     if process.returncode:
-        raise SystemExit("error: a measurement failed")
+        raise SystemExit(f"error: measuring {words[0]} failed; the reason is printed above")
     return json.loads(process.stdout.splitlines()[-1])
 
 

@@ -1,4 +1,4 @@
-"""python -m benchmarks.reading: compare reading photos with the packages fer (PyPI) and @vladmandic/face-api (npm).
+"""python -m benchmarks.reading: compare how fer_lightning, fer (PyPI) and @vladmandic/face-api (npm) read photos.
 
 Each package runs in a separate process with its default settings and reads the expressions of all faces from the
 files. Ours also runs without the search for small faces, which is how most video frames are read. The processes take
@@ -50,7 +50,7 @@ def read(path):
     emotions = [face["emotions"] for face in faces]
     return [((x, y, x + w, y + h), max(each, key=each.get)) for (x, y, w, h), each in zip(boxes, emotions)]
 """
-# a line for each line that it is sent. The size on disk is that of a package and of all that it requires
+# prints an answer for each line of paths that it reads; disk is the size of the package and of all that it requires
 LOOP = """
 import importlib.metadata, importlib.util, json, pathlib, re, sys, time
 

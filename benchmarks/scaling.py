@@ -69,7 +69,7 @@ def main() -> None:
     kind = torch.cuda.get_device_name() if torch.cuda.is_available() else "one thread each"
     table = make_table(
         f"Training in several processes, {kind}, batches of {arguments.batch_size}",
-        ("processes", "images/s", "times one", "efficiency", "largest, MiB"),
+        ("processes", "images/s", "speed-up", "efficiency", "largest, MiB"),
         texts=0,
         caption=describe("torch", "lightning"),
     )

@@ -47,7 +47,7 @@ def main() -> None:
     measured = f"medians of {arguments.turns} turns of {RUNS_A_TURN} runs"
     machine = describe("ai-edge-litert", "onnxruntime", "tensorflow")
     threaded = [f"{threads} thread{'s' if threads > 1 else ''}" for threads in THREADS]
-    table = make_table(f"Milliseconds per face, {measured}\n{machine}", ("file", "MB", *threaded, "times as fast"))
+    table = make_table(f"Milliseconds per face, {measured}\n{machine}", ("file", "MB", *threaded, "speed-up"))
     for name in files:
         cells = [f"{times[threads][name]:.2f}" for threads in THREADS]
         ratio = times[1][NOTEBOOK] / times[1][name]

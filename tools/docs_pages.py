@@ -16,10 +16,10 @@ COMMANDS = ("train", "evaluate", "export", "audit", "explain", "soup", "download
 MODEL_CARD = ROOT / "fer_lightning" / "pretrained" / "README.md"
 _INTRODUCTION = """# Configuration reference
 
-Every command except `fer-predict`, `fer-play`, `fer-report` and `fer-sweep` is configured by
-[Hydra](https://hydra.cc/docs/intro/). Set any key on the command line as `KEY=VALUE`, and choose another file of a
-group as `GROUP=NAME`. `--help` prints this reference for one command, and `--cfg job` prints the resulting
-configuration without running anything.
+Every command except `fer-predict`, `fer-play`, `fer-report`, `fer-sweep`, `fer-export-verify` and
+`fer-release-weights` is configured by [Hydra](https://hydra.cc/docs/intro/). Set any key on the command line as
+`KEY=VALUE`, and choose another file of a group as `GROUP=NAME`. `--help` prints this reference for one command, and
+`--cfg job` prints the resulting configuration without running anything.
 
 This page is generated from the comments in `conf/`."""
 

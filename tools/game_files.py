@@ -22,7 +22,7 @@ PLAY = ROOT / "fer_lightning" / "play"
 VENDOR = PLAY / "www" / "vendor"
 DESCRIPTION = "VENDOR.json"
 BUNDLED = ("@litertjs/core", "@litertjs/wasm-utils")
-# of the runtime's builds, those without threads, JSPI and WebGPU
+# the runtime's builds that use no threads, no JSPI and no WebGPU
 BUILDS = ("litert_wasm_internal", "litert_wasm_compat_internal")
 _WORKER = PLAY / "worker.js"
 _DRAWING = (PLAY / "drawn_faces.py", ROOT / "fer_lightning" / "data" / "synthetic.py")
@@ -54,7 +54,7 @@ def build(target: Path = VENDOR, pins: Pins | None = None) -> bool:
         for name in BUILDS:
             source = modules / "@litertjs" / "core" / "wasm" / name
             shutil.copyfile(f"{source}.js", built / "litert" / f"{name}.js")
-            # kept as it is sent, 5.7 MB for 18.7
+            # stored compressed, as the server sends it: 5.7 MB instead of 18.7
             content = gzip.compress(Path(f"{source}.wasm").read_bytes(), 9, mtime=0)
             (built / "litert" / f"{name}.wasm.gz").write_bytes(content)
         _bundle(modules, built / "worker.js")
@@ -68,7 +68,7 @@ def build(target: Path = VENDOR, pins: Pins | None = None) -> bool:
 
 
 def is_current(target: Path, pins: Pins) -> bool:
-    """Whether ``target`` was built from these pins and today's sources."""
+    """Whether ``target`` was built from these pins and the current sources."""
     description = target / DESCRIPTION
     return description.is_file() and _fingerprint(pins) in description.read_text()
 
@@ -81,7 +81,7 @@ def _fingerprint(pins: Pins) -> str:
 
 
 def _modules(script: Path) -> set[Path]:
-    """A script and all that it imports from beside it."""
+    """A script and the local modules that it imports, directly or through others."""
     found, pending = set(), [script]
     while pending:
         path = pending.pop()
@@ -106,7 +106,7 @@ def _bundle(modules: Path, target: Path) -> None:
 
 
 def _first_line(process: subprocess.CompletedProcess[str]) -> str:
-    return next((line for line in process.stderr.splitlines() if line.strip()), "it says nothing")
+    return next((line for line in process.stderr.splitlines() if line.strip()), "it gave no reason")
 
 
 def _draw(folder: Path) -> None:

@@ -76,7 +76,7 @@ def _replace(folder: Path, name: str, pin: Mapping[str, Any]) -> None:
         for file, sha256 in pin["files"].items():
             if _sha256(package / file) != sha256:
                 raise BuildError(
-                    f"{name} {pin['version']}: {file} is missing or has another SHA-256 than {PINS.name} says"
+                    f"{name} {pin['version']}: {file} is missing, or its SHA-256 is not the one in {PINS.name}"
                 )
             shutil.copyfile(package / file, new / Path(file).name)
         (new / NOTICE).write_text(
@@ -99,7 +99,7 @@ def fetch(name: str, pin: Mapping[str, Any], target: Path) -> None:
     (archive,) = target.glob("*.tgz")
     found = _sha256(archive)
     if found != pin["sha256"]:
-        raise BuildError(f"{spec} from npm has the SHA-256 {found}, expected {pin['sha256']}; nothing of it was used")
+        raise BuildError(f"{spec} from npm has the SHA-256 {found}, expected {pin['sha256']}; the archive was not used")
     with tarfile.open(archive) as opened:
         for member in opened.getmembers():
             member.name = member.name.removeprefix("package/")

@@ -44,7 +44,7 @@ def _check_model(values: Mapping[Any, Any]) -> None:
     kind = str(model.get("_target_", "")).rpartition(".")[2]
     if kind == "ExpressionCNN" and len(model.get("channels", range(STACKS))) != STACKS:
         raise FerError(
-            f"model.channels must be a list of {STACKS} integers, which pool {IMAGE_SIZE} pixels to one, "
+            f"model.channels must be a list of {STACKS} integers, one for each stack of convolutions, "
             f"got {model['channels']}"
         )
     smallest = SMALLEST_CROP.get(kind, 1)

@@ -95,7 +95,7 @@ def text(words: str = "text") -> Rule:
 
 def list_of(rule: Rule, least: int = 0, most: int = 1000) -> Rule:
     """A list of ``least`` to ``most`` values that ``rule`` accepts."""
-    count = "non-empty list" if least == 1 else f"list of {least}" if least == most else "list"
+    count = "non-empty list" if least == 1 else f"list of {least} values" if least == most else "list"
     words = f"a {count}, each entry being {rule.words}"
     return Rule(
         words,

@@ -27,13 +27,13 @@ class Evaluation:
     """The evaluation that a report describes.
 
     Attributes:
-        title: the network and the faces that were scored.
+        title: the split and the dataset that were scored.
         scores: see ``metrics.score``.
         logits: float32 [N, classes].
         faces: all faces of the file.
         rows: the N faces that were scored, int64 indices into ``faces``.
         class_names: the classes, in the order of the logits.
-        votes: FER+'s votes for all ``faces``, uint8 [., 10], or None.
+        votes: FER+'s votes for all ``faces``, uint8 [len(faces), 10], or None.
     """
 
     title: str
@@ -129,7 +129,7 @@ def _figures(evaluation: Evaluation) -> list[dict[str, str]]:
         ),
         _figure(
             "Calibration",
-            "Accuracy against confidence. Below the line, the network is overconfident.",
+            "Accuracy against confidence. Below the dashed line, the network is overconfident.",
             lambda path: plots.reliability(confidence, right, evaluation.scores["calibration_error"], path),
         ),
     ]
@@ -139,7 +139,7 @@ def _figures(evaluation: Evaluation) -> list[dict[str, str]]:
         (
             mistakes,
             "Most confident mistakes",
-            "The prediction and its probability, then the label in brackets. Many of these labels are questionable.",
+            "The prediction and its probability, then the label in brackets. Some of these labels may be wrong.",
         ),
         (hits, "Least confident correct answers", "The prediction, which is also the label, and its probability."),
     ):
@@ -184,12 +184,12 @@ def _agreement(evaluation: Evaluation, votes: np.ndarray, predicted: np.ndarray,
     wrong = ~right
     theirs = int((wrong & (majority == predicted)).sum())
     caption = (
-        f"In {theirs:,} of the {wrong.sum():,} mistakes ({theirs / max(wrong.sum(), 1):.0%}), most of FER+'s ten "
-        "annotators agree with the network and not with the label."
+        f"In {theirs:,} of the {wrong.sum():,} mistakes ({theirs / max(wrong.sum(), 1):.0%}), most of FER+'s "
+        "votes (single votes excluded) are for the network's answer and not for the label."
     )
     edges = (0.0, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
     return _figure(
-        "Accuracy by agreement of the annotators",
+        "Accuracy by annotator agreement",
         caption,
         lambda path: plots.accuracy_by(
             agreeing, right, edges, "share of FER+'s annotators with the most frequent answer", path

@@ -10,7 +10,7 @@ import numpy as np
 
 from fer_lightning.reporting.style import BLUE, GREEN, GREY, ORANGE, STYLE, save
 
-Epochs = Sequence[Mapping[str, float]]  # the scores of each
+Epochs = Sequence[Mapping[str, float]]  # the scores of each epoch
 
 _NO_SCORE = "no score"  # a run of a sweep that failed or is not finished
 
@@ -177,8 +177,8 @@ def size_latency_accuracy(files: Sequence[tuple[str, float, float, float]], path
         places = np.arange(len(files))
         for axis, values, label, form in (
             (axes[0], sizes, "size, MB", "{:.1f}"),
-            (axes[1], times, "one face, one thread, ms", "{:.2f}"),
-            (axes[2], differences, "difference in accuracy to torch, points", "{:+.2f}"),
+            (axes[1], times, "ms per face on one thread", "{:.2f}"),
+            (axes[2], differences, "accuracy minus torch's, points", "{:+.2f}"),
         ):
             bars = axis.barh(places, values, color=[ORANGE if name == files[0][0] else BLUE for name in names])
             axis.bar_label(bars, fmt=form, padding=3)

@@ -1,4 +1,4 @@
-"""Make the help text of a command that composes a configuration from the comments in its YAML files.
+"""Make a command's help text from the comments in the YAML files of its configuration.
 
 The files are read line by line, because a YAML parser drops comments and importing Hydra or PyYAML takes time.
 """

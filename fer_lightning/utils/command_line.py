@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _SEARCHED = "hydra.sweeper.params."  # prefix of the keys of a search
 _NO_NAME = re.compile(r"(?i:null|true|false|[-+.\d]+)")
-# messages for missing keys that have no default, or that the command before them needs
+# messages for missing keys that have no default; "soup ckpt" is for the key ckpt of fer-soup alone
 _REQUIRED = {
     "ckpt": "ckpt is required: set ckpt=pretrained or ckpt=PATH",
     "out": "out is required: set out=PATH, the file to write",

@@ -47,7 +47,7 @@ def test_says_what_and_how(page, faces):
         "leak-free",
         "Calibration",
         "Most confident mistakes",
-        "Accuracy by agreement of the annotators",
+        "Accuracy by annotator agreement",
         "0" * 64,
         "a machine",
     ):
