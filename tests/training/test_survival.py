@@ -53,7 +53,7 @@ def test_sigterm_says_how_to_go_on(stopped):
     run_dir, code, said = stopped
     assert code == 143
     (line,) = said.splitlines()
-    assert line.startswith("stopped in phase baseline after ")
+    assert line.startswith("stopped in phase baseline, complete epochs: ")
     assert line.endswith(f"resume with: python -m fer_lightning.train resume={run_dir}")
 
 
