@@ -100,7 +100,8 @@ def test_help_has_the_comments_of_the_configs(helps):
     assert "label_smoothing=0.0 share of the training target that is spread over all classes" in text
     assert "optimizer=adam adam | adamw | sgd" in text
     assert "+experiment=NAME " in text
-    assert "ckpt=... required: pretrained, pretrained-phone, or the path of a checkpoint" in " ".join(helps["evaluate"]["out"].split())
+    words = " ".join(helps["evaluate"]["out"].split())
+    assert "ckpt=... required: pretrained, pretrained-phone, or the path of a checkpoint" in words
 
 
 def test_help_describes_the_group_that_is_chosen(entry_points, tmp_path):
