@@ -82,16 +82,18 @@ def train(run_dir: Path, seed: int, words: Sequence[str]) -> Run:
 
 
 def draw(found: dict[str, list[Run]], path: Path) -> None:
-    """Plot each run's accuracy on the val split over its steps, one colour for the runs of a kind."""
+    """Plot accuracy on the val split over steps: one panel for each seed, one colour for each kind of run."""
     with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(figsize=(8, 4.5))
-        for kind, runs in found.items():
-            for run in runs:
-                label = kind if run is runs[0] else None
-                axes.plot(*run.steps_and_accuracies(), color=COLOURS[kind], marker="o", markersize=3, label=label)
-        axes.set_xlabel("steps")
-        axes.set_ylabel("accuracy on PublicTest, %")
-        axes.legend(title="phase 2")
+        figure, panels = plt.subplots(1, len(SEEDS), figsize=(11, 4.2), sharey=True)
+        for axes, seed in zip(panels, SEEDS, strict=True):
+            for kind, runs in found.items():
+                for run in (each for each in runs if each.seed == seed):
+                    axes.plot(*run.steps_and_accuracies(), color=COLOURS[kind], marker="o", markersize=3, label=kind)
+            axes.set_title(f"seed {seed}")
+            axes.set_xlabel("steps")
+        panels[0].set_ylabel("accuracy on PublicTest, %")
+        panels[0].legend(title="examples of phase 2")
+        figure.tight_layout()
         save(figure, path)
 
 
