@@ -117,6 +117,7 @@ def test_help_describes_the_group_that_is_chosen(entry_points, tmp_path):
         (["fer-train", "optimizer=x"], "there is no optimizer=x; choose one of adam, adamw, sgd"),
         (["fer-train", "data=folder"], "data.dir is required: set data.dir=DIR"),
         (["fer-evaluate"], "ckpt is required: set ckpt=pretrained or ckpt=PATH"),
+        (["fer-soup", "out=x.ckpt"], "ckpt is required: set ckpt=[A.ckpt,B.ckpt], at least two checkpoints"),
         (["fer-export", "out=x"], "ckpt is required: set ckpt=pretrained or ckpt=PATH"),
         (["fer-train", "hydra/launcher=x"], "there is no hydra/launcher=x; to install more of them: pip install"),
         (["fer-train", "logger=null"], "there is no logger=null; choose one of default, "),

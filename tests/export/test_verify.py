@@ -69,7 +69,7 @@ def test_a_swapped_file_is_found_by_its_answers(copy):
     shutil.copy(copy / "variants" / "FER2013_int8.tflite", copy / name)
     rewrite(copy / "model.json", lambda manifest: manifest["files"][name].update(fingerprint(copy / name)))
     (sentence,) = verify(copy).wrong
-    assert re.search(rf"{re.escape(name)}: wrong golden answers: 0\.\d+ off, 0\.\d+ allowed", sentence)
+    assert re.match(rf"{re.escape(name)}: wrong golden answers: 0\.\d+ off, 0\.\d+ allowed", sentence)
 
 
 def test_averages_without_golden_answers(copy):

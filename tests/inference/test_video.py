@@ -187,7 +187,7 @@ def test_wrong_words_with_live(tmp_path, words, message):
 
 
 def test_no_such_camera():
-    with pytest.raises(FerError, match="camera 99999999999: there is no such camera"):
+    with pytest.raises(FerError, match="camera 99999999999: there is no such camera, or another program is using it"):
         VideoSource(99999999999)
     with pytest.raises(FerError, match="camera 97: there is no such camera, or another program is using it"):
         VideoSource(97)
