@@ -9,12 +9,11 @@ from omegaconf.errors import OmegaConfBaseException
 
 from fer_lightning.config_rules.commands import COMMANDS
 from fer_lightning.config_rules.relations import check_relations
-from fer_lightning.config_rules.rules import Group
+from fer_lightning.config_rules.rules import Group, Rule
 from fer_lightning.errors import FerError
 from fer_lightning.utils.data_folder import require_data_folder
 from fer_lightning.utils.former_names import refuse_former_keys
 
-_MISSING = "???"  # OmegaConf's marker for a required value
 _LONGEST = 80  # maximum number of characters shown of a wrong value
 
 
@@ -26,9 +25,10 @@ def check(command: str, cfg: DictConfig) -> None:
         cfg: the config that the command was started with.
 
     Raises:
-        FerError: a value has the wrong type or is out of range, or a key has been renamed; the text names the key and
-            the expected value.
+        FerError: a required value is missing, a value has the wrong type or is out of range, or a key has been renamed;
+            the text names the key and the expected value.
     """
+    check_required(command, cfg)
     try:
         values = OmegaConf.to_container(cfg, resolve=True)
     except (OmegaConfBaseException, RecursionError) as error:
@@ -37,6 +37,20 @@ def check(command: str, cfg: DictConfig) -> None:
     refuse_former_keys(_keys(values))
     _check_group("", values, COMMANDS[command])
     check_relations(values)
+
+
+def check_required(command: str, cfg: DictConfig) -> None:
+    """Raise FerError if a command's config lacks required values; the text names them all."""
+    missing = sorted(OmegaConf.missing_keys(cfg))
+    if missing:
+        raise FerError("; ".join(f"{key} is required: set {_assignment(command, key)}" for key in missing))
+
+
+def _assignment(command: str, key: str) -> str:
+    rule: Rule | Group | None = COMMANDS[command]
+    for name in key.split("."):
+        rule = rule.rule_of(name) if isinstance(rule, Group) else None
+    return f"{key}= to {rule.words}" if isinstance(rule, Rule) else f"{key}=VALUE"
 
 
 def check_data_folder(command: str, cfg: DictConfig) -> None:
@@ -68,8 +82,6 @@ def _check_group(path: str, value: Any, group: Group) -> None:
                 raise FerError(f"{path} has no key {name}; its keys are {', '.join(group.keys)}")
         elif isinstance(rule, Group):
             _check_group(key, each, rule)
-        elif each == _MISSING:
-            raise FerError(f"{key} is required: set {key}= to {rule.words}")
         elif not rule.accepts(each):
             raise FerError(f"{key} must be {rule.words_for(each)}, got {_shown(each)}")
 

@@ -99,7 +99,7 @@ _EXPLAIN = Group(
 _SOUP = Group(
     {
         "data": groups.DATA,
-        "ckpt": Rule("a list of at least two checkpoints", list_of(_WEIGHTS, 2).accepts),
+        "ckpt": Rule("a list of at least two checkpoints, such as [A.ckpt,B.ckpt]", list_of(_WEIGHTS, 2).accepts),
         "out": Rule("a path that ends in .ckpt", lambda value: FOLDER.accepts(value) and value.endswith(".ckpt")),
         "method": one_of("uniform", "greedy"),
         "weights": _AVERAGED_OR_RAW,

@@ -20,13 +20,6 @@ if TYPE_CHECKING:
 
 _SEARCHED = "hydra.sweeper.params."  # prefix of the keys of a search
 _NO_NAME = re.compile(r"(?i:null|true|false|[-+.\d]+)")
-# messages for missing keys that have no default; "soup ckpt" is for the key ckpt of fer-soup alone
-_REQUIRED = {
-    "ckpt": "ckpt is required: set ckpt=pretrained or ckpt=PATH",
-    "out": "out is required: set out=PATH, the file to write",
-    "soup ckpt": "ckpt is required: set ckpt=[A.ckpt,B.ckpt], at least two checkpoints",
-    "data.dir": "data.dir is required: set data.dir=DIR, the folder with the data",
-}
 
 
 def hydra_command(
@@ -85,7 +78,7 @@ def _run_hydra(name: str, task: str, extra: str, resolvers: Mapping[str, Callabl
     from hydra.types import RunMode
     from omegaconf import OmegaConf
 
-    from fer_lightning.config_rules.check import check, check_data_folder
+    from fer_lightning.config_rules.check import check, check_data_folder, check_required
     from fer_lightning.utils.output_dir import removed_on_failure
 
     for resolver, call in resolvers.items():
@@ -93,10 +86,8 @@ def _run_hydra(name: str, task: str, extra: str, resolvers: Mapping[str, Callabl
         OmegaConf.register_new_resolver(resolver, call, use_cache=True, replace=True)
 
     def run(cfg: "DictConfig") -> Any:
-        missing = sorted(OmegaConf.missing_keys(cfg))
         with exit_on_user_error(), removed_on_failure():
-            if missing:
-                raise FerError("; ".join(_required(name, key) for key in missing))
+            check_required(name, cfg)
             if HydraConfig.get().mode != RunMode.MULTIRUN:  # a sweep continues after a run with a wrong value
                 check(name, cfg)
                 check_data_folder(name, cfg)
@@ -109,10 +100,6 @@ def _run_hydra(name: str, task: str, extra: str, resolvers: Mapping[str, Callabl
         raise
     except HydraException as error:
         raise FerError(_composition_mistake(error, name)) from error
-
-
-def _required(command: str, key: str) -> str:
-    return _REQUIRED.get(f"{command} {key}") or _REQUIRED.get(key) or f"{key} is required: set {key}=VALUE"
 
 
 def import_task(module: str, name: str, extra: str) -> Any:
