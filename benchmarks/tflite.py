@@ -1,4 +1,4 @@
-"""python -m benchmarks.tflite BUNDLE: latency per face of an exported bundle's files, compared with the notebook's.
+"""python -m benchmarks.tflite BUNDLE...: latency per face of the files of bundles, compared with the notebook's.
 
 The notebook's file is converted in this run from its Keras network with TFLiteConverter; the network is untrained,
 which does not change the latency. All files take turns, so a slower machine affects all of them.
@@ -14,8 +14,9 @@ from fer_lightning.export.check.runtimes import LITERT, ONNX_RUNTIME, is_install
 from fer_lightning.export.convert.keras import to_notebook_tflite
 from rich.console import Console
 
+from fer_lightning.constants import PRETRAINED, PRETRAINED_PHONE
 from fer_lightning.errors import exit_on_user_error
-from fer_lightning.inference.bundle_files import read_manifest
+from fer_lightning.inference.bundle_files import model_path, read_manifest
 from fer_lightning.models.networks import ExpressionCNN
 from fer_lightning.utils.environment import describe
 from fer_lightning.utils.terminal import make_table
@@ -25,20 +26,26 @@ THREADS = (1, 2)
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.tflite", description=__doc__)
-    parser.add_argument("bundle", type=Path, help="a folder written by python -m export")
+    parser.add_argument(
+        "bundles",
+        nargs="+",
+        metavar="BUNDLE",
+        help=f"a folder written by python -m export, {PRETRAINED} or {PRETRAINED_PHONE}",
+    )
     parser.add_argument(
         "--turns", type=int, default=30, help=f"number of turns of {RUNS_A_TURN} runs of each file (default 30)"
     )
     arguments = parser.parse_args()
     with exit_on_user_error(), tempfile.TemporaryDirectory() as folder:
-        entries = read_manifest(arguments.bundle)["files"]
         notebook = Path(folder) / "notebook.tflite"
         to_notebook_tflite(ExpressionCNN().eval(), notebook)
         files = {NOTEBOOK: (LITERT, notebook)}
-        for name, entry in entries.items():
-            runtime = entry.get("runtime")
-            if runtime in (LITERT, ONNX_RUNTIME) and is_installed(runtime):
-                files[name] = (runtime, arguments.bundle / name)
+        for bundle in arguments.bundles:
+            path = model_path(bundle)
+            for name, entry in read_manifest(path)["files"].items():
+                runtime = entry.get("runtime")
+                if runtime in (LITERT, ONNX_RUNTIME) and is_installed(runtime):
+                    files[name if len(arguments.bundles) == 1 else f"{bundle}: {name}"] = (runtime, path / name)
         sizes = {name: path.stat().st_size for name, (_, path) in files.items()}
         times = {
             threads: milliseconds({name: load(*file, threads=threads) for name, file in files.items()}, arguments.turns)

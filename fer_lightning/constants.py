@@ -4,8 +4,10 @@ Free of torch, so that prediction with an exported bundle can import it.
 """
 
 PRETRAINED = "pretrained"  # the name of the shipped network on the command line
-# names that commands accept instead of the path of a checkpoint, and their files in fer_lightning/pretrained
-SHIPPED_WEIGHTS = {PRETRAINED: "FER2013.safetensors", f"{PRETRAINED}-phone": "phone.safetensors"}
+PRETRAINED_PHONE = "pretrained-phone"  # and of the smaller one
+# names that commands accept instead of a path, and their weights and bundles in fer_lightning/pretrained
+SHIPPED_WEIGHTS = {PRETRAINED: "FER2013.safetensors", PRETRAINED_PHONE: "phone.safetensors"}
+SHIPPED_BUNDLES = {PRETRAINED: "bundle", PRETRAINED_PHONE: "phone_bundle"}
 
 # in Kaggle's order
 LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")

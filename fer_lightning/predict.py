@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from fer_lightning.commands import charting
-from fer_lightning.constants import LABELS, PRETRAINED
+from fer_lightning.constants import LABELS, PRETRAINED, PRETRAINED_PHONE
 from fer_lightning.errors import FerError, exit_on_user_error, sentence
 from fer_lightning.inference import sources, video
 from fer_lightning.inference.annotate import annotate
@@ -63,8 +63,8 @@ def _parse() -> argparse.Namespace:
         "--model",
         metavar="M",
         default=PRETRAINED,
-        help="a bundle, a .tflite file, or a checkpoint (needs the extra train); default: the shipped bundle, "
-        "%(default)s",
+        help=f"{PRETRAINED}, {PRETRAINED_PHONE} (a tenth of the size), a bundle, a .tflite file, or a checkpoint "
+        "(needs the extra train); default: %(default)s",
     )
     parser.add_argument(
         "--no-detect", dest="detect", action="store_false", help="treat each picture as one face, as in FER2013"

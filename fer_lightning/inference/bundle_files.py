@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from fer_lightning.constants import LABELS, PRETRAINED
+from fer_lightning.constants import LABELS, PRETRAINED, SHIPPED_BUNDLES
 from fer_lightning.errors import FerError
 from fer_lightning.inference.tflite_model import require_loadable
 from fer_lightning.utils.checksums import sha256
@@ -17,28 +17,32 @@ MANIFEST_FILE = "model.json"
 GOLDEN_FILE = "golden.json"
 
 
-def shipped_bundle() -> Path:
-    """The bundle that the package ships.
+def shipped_bundle(name: str = PRETRAINED) -> Path:
+    """A bundle that the package ships.
+
+    Args:
+        name: one of ``constants.SHIPPED_BUNDLES``.
 
     Raises:
-        FerError: this copy of the package has none.
+        FerError: this copy of the package does not have it.
     """
-    folder = Path(__file__).parents[1] / "pretrained" / "bundle"
+    folder = Path(__file__).parents[1] / "pretrained" / SHIPPED_BUNDLES[name]
     if not (folder / MODEL_FILE).is_file():
         raise FerError(
-            "this copy of fer_lightning ships no model: pass a bundle or a checkpoint, or train one with "
+            f"this copy of fer_lightning does not ship {name}: pass a bundle or a checkpoint, or train one with "
             "python -m fer_lightning.train"
         )
     return folder
 
 
 def model_path(model: str | os.PathLike[str] | None) -> Path:
-    """The path of a model that a command names; None and ``pretrained`` are the shipped bundle.
+    """The path of a model that a command names; None is ``pretrained``, and shipped names are their bundles.
 
     Raises:
         FerError: see ``shipped_bundle``.
     """
-    return shipped_bundle() if model is None or os.fspath(model) == PRETRAINED else Path(model)
+    name = PRETRAINED if model is None else os.fspath(model)
+    return shipped_bundle(name) if name in SHIPPED_BUNDLES else Path(name)
 
 
 def require_intact(folder: Path) -> None:

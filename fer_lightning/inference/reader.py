@@ -16,7 +16,7 @@ from typing import Any, overload
 import numpy as np
 from PIL import Image
 
-from fer_lightning.constants import LABELS, SHIPPED_WEIGHTS
+from fer_lightning.constants import LABELS, SHIPPED_BUNDLES
 from fer_lightning.errors import FerError
 from fer_lightning.inference.boxes import Box
 from fer_lightning.inference.bundle_files import MODEL_FILE, model_path, require_intact
@@ -90,8 +90,8 @@ class ExpressionReader:
     One reader may be used by several threads; they take turns. For more speed, give each thread or process its own.
 
     Args:
-        model: an exported bundle, a .tflite file, or a checkpoint or ``pretrained-phone``, for which torch is needed;
-            None and ``pretrained`` are the shipped bundle.
+        model: ``pretrained`` or ``pretrained-phone``, which are shipped, an exported bundle, a .tflite file, or a
+            checkpoint, for which torch is needed; None is ``pretrained``.
         detect: whether to look for faces; if not, each picture is treated as one face.
 
     Raises:
@@ -213,14 +213,14 @@ def _load(model: str | os.PathLike[str] | None) -> Probabilities:
     if path.suffix == ".tflite":
         require_loadable(path)
         return TFLiteModel(path).probabilities
-    return _load_checkpoint(str(path))
+    return _load_checkpoint(path)
 
 
-def _load_checkpoint(name: str) -> Probabilities:
-    if not (name in SHIPPED_WEIGHTS or Path(name).is_file()):
+def _load_checkpoint(path: Path) -> Probabilities:
+    if not path.is_file():
         raise FerError(
-            f"no such model: {name}; expected a bundle's folder, a .tflite file, a checkpoint or one of "
-            f"{', '.join(SHIPPED_WEIGHTS)}"
+            f"no such model: {path}; expected a bundle's folder, a .tflite file, a checkpoint or one of "
+            f"{', '.join(SHIPPED_BUNDLES)}"
         )
     # imported here: torch takes seconds to import, and a bundle does not need it
     try:
@@ -231,7 +231,7 @@ def _load_checkpoint(name: str) -> Probabilities:
     except ModuleNotFoundError as error:
         raise FerError(f"a checkpoint needs {error.name}: pip install 'fer_lightning[train]'") from error
 
-    network = checkpoint.load([checkpoint.path_of(name)]).network()
+    network = checkpoint.load([path]).network()
 
     def probabilities(images: np.ndarray) -> np.ndarray:
         with torch.inference_mode():

@@ -4,6 +4,7 @@ import argparse
 import webbrowser
 from pathlib import Path
 
+from fer_lightning.constants import PRETRAINED, PRETRAINED_PHONE
 from fer_lightning.errors import FerError, exit_on_user_error
 from fer_lightning.inference.bundle_files import model_path
 from fer_lightning.play import site
@@ -25,7 +26,12 @@ def main() -> None:
         "--port", type=int, default=PORT, metavar="N", help="0 for any free port (default: %(default)s)"
     )
     parser.add_argument("--no-open", dest="open", action="store_false", help="do not open a browser")
-    parser.add_argument("--model", type=Path, metavar="BUNDLE", help="an exported bundle (default: the shipped one)")
+    parser.add_argument(
+        "--model",
+        metavar="BUNDLE",
+        default=PRETRAINED,
+        help=f"{PRETRAINED}, {PRETRAINED_PHONE} (a tenth of the size) or a bundle (default: %(default)s)",
+    )
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="write the game as static files for any https host, and exit"
     )

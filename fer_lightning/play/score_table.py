@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fer_lightning.constants import LABELS
+from fer_lightning.constants import LABELS, PRETRAINED, PRETRAINED_PHONE
 from fer_lightning.data import cache, kaggle_csv
 from fer_lightning.errors import FerError, exit_on_user_error
 from fer_lightning.inference.bundle_files import MANIFEST_FILE, MODEL_FILE, model_path, read_manifest
@@ -77,7 +77,11 @@ def add_score_table(bundle: Path, data: Path) -> Path:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m fer_lightning.play.score_table", description=__doc__)
     parser.add_argument("data", type=Path, metavar="DATA", help="the folder with FER2013")
-    parser.add_argument("--bundle", type=Path, metavar="DIR", help="an exported bundle (default: the shipped one)")
+    parser.add_argument(
+        "--bundle",
+        default=PRETRAINED,
+        help=f"{PRETRAINED}, {PRETRAINED_PHONE} or a bundle's folder (default: %(default)s)",
+    )
     arguments = parser.parse_args()
     with exit_on_user_error():
         print(f"score table: {add_score_table(model_path(arguments.bundle), arguments.data)}")

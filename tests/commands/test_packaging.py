@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from fer_lightning.constants import SHIPPED_BUNDLES
 from fer_lightning.inference.bundle_files import shipped_bundle
 from fer_lightning.play import site
 from tests.helpers import SKIMAGE
@@ -82,6 +83,7 @@ def test_the_wheel_holds_one_package(wheel):
         "fer_lightning/play/www/vendor/LICENCES.txt",
         "fer_lightning/play/www/vendor/VENDOR.json",
         "fer_lightning/pretrained/bundle/FER2013.tflite",
+        "fer_lightning/pretrained/phone_bundle/FER2013.tflite",
         "fer_lightning/reporting/templates/report.html",
     } <= set(names)
 
@@ -95,8 +97,10 @@ def test_every_command_has_a_script_that_answers_help(environment, tmp_path):
         assert process.stdout.startswith(f"usage: {script.name} ")
 
 
-def test_a_photo_is_read_without_extras(environment, tmp_path):
-    process = run(environment, tmp_path, "fer-predict", SKIMAGE / "astronaut.png", "--json", "--out", "copies")
+@pytest.mark.parametrize("name", SHIPPED_BUNDLES)
+def test_a_photo_is_read_without_extras(environment, tmp_path, name):
+    words = [SKIMAGE / "astronaut.png", "--json", "--out", "copies", "--model", name]
+    process = run(environment, tmp_path, "fer-predict", *words)
     assert process.returncode == 0, process.stderr
     (face,) = json.loads(process.stdout)["faces"]
     assert max(face["probabilities"], key=face["probabilities"].get) == "happy"
@@ -118,9 +122,9 @@ def test_the_game_is_written_without_node_and_torch(environment, tmp_path):
         assert (tmp_path / "game" / name).read_bytes() == resource.content(), name
 
 
-def test_a_bundle_is_verified_without_extras(environment, tmp_path):
-    bundle = environment / "bundle"
-    shutil.copytree(ROOT / "fer_lightning" / "pretrained" / "bundle", bundle)
+@pytest.mark.parametrize("name", SHIPPED_BUNDLES)
+def test_a_bundle_is_verified_without_extras(environment, tmp_path, name):
+    bundle = shutil.copytree(shipped_bundle(name), tmp_path / "bundle")
     process = run(environment, tmp_path, "fer-export-verify", bundle)
     assert process.returncode == 0, process.stderr
 

@@ -170,10 +170,11 @@ def test_the_shipped_bundle_has_a_name(folder):
     assert named.stdout == predict(folder, "face.png", "--json").stdout
 
 
-def test_the_shipped_phone_network_is_read(folder):
+def test_the_shipped_phone_network_has_a_name_of_its_own(folder):
     process = predict(folder, "face.png", "--json", "--model", "pretrained-phone")
     assert process.returncode == 0, process.stderr
     assert len(json.loads(process.stdout)["faces"]) == 1
+    assert process.stdout != predict(folder, "face.png", "--json").stdout
 
 
 def test_crops_keep_names_and_sub_folders(folder):

@@ -2,9 +2,12 @@ import shutil
 
 import pytest
 
+from fer_lightning.constants import SHIPPED_BUNDLES, SHIPPED_WEIGHTS
 from fer_lightning.errors import FerError
-from fer_lightning.inference.bundle_files import require_intact, shipped_bundle
+from fer_lightning.inference.bundle_files import read_manifest, require_intact, shipped_bundle
 from fer_lightning.inference.reader import ExpressionReader
+from fer_lightning.models.checkpoint import path_of
+from fer_lightning.utils.checksums import sha256
 from tests.helpers import run_command
 
 
@@ -19,6 +22,14 @@ def test_a_changed_model_of_a_bundle_is_not_loaded(tmp_path):
     process = run_command("fer_lightning.export.verify", "bundle", cwd=tmp_path)
     assert process.returncode == 1
     assert process.stderr.splitlines()[-1] == "error: FER2013.tflite has changed: its SHA-256 differs from model.json"
+
+
+@pytest.mark.parametrize("name", SHIPPED_BUNDLES)
+def test_a_shipped_bundle_is_made_of_the_shipped_weights(name):
+    require_intact(shipped_bundle(name))
+    weights = read_manifest(shipped_bundle(name))["weights"]
+    assert weights["checkpoint"] == SHIPPED_WEIGHTS[name]
+    assert weights["sha256"] == sha256(path_of(name))
 
 
 def test_a_folder_of_an_app_has_no_manifest(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 from fer_lightning.export.bundle import atomic_dir
 from fer_lightning.export.verify import verify
 
-from fer_lightning.constants import LABELS
+from fer_lightning.constants import LABELS, SHIPPED_BUNDLES
 from fer_lightning.data.synthetic import draw_sample
 from fer_lightning.errors import FerError
 from fer_lightning.inference.bundle_files import shipped_bundle
@@ -58,8 +58,9 @@ def test_a_label_without_faces(copy, tmp_path):
     assert (copy / "model.json").read_bytes() == before
 
 
-def test_the_shipped_table_holds_numbers_only():
-    table = json.loads((shipped_bundle() / "score_table.json").read_text())
+@pytest.mark.parametrize("name", SHIPPED_BUNDLES)
+def test_the_shipped_table_holds_numbers_only(name):
+    table = json.loads((shipped_bundle(name) / "score_table.json").read_text())
     assert set(table) == {"in_words", "made_of", "labels"}
     for entry in table["labels"].values():
         assert set(entry) == {"faces", "quantiles"}
