@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
+from fer_lightning.constants import SHIPPED_BUNDLES
 from fer_lightning.data.synthetic import draw_sample
 from fer_lightning.inference import blazeface, face_crop, squares
 from fer_lightning.inference.blazeface import SHORT_RANGE, Detection
@@ -108,13 +109,14 @@ def scenes() -> list[Image.Image]:
     return [*found, two, *padded, photo("coffee.png", (640, 480)), Image.new("RGB", (640, 480), (128, 128, 128))]
 
 
-def test_readings_agree_from_end_to_end(node, tmp_path):
+@pytest.mark.parametrize("name", SHIPPED_BUNDLES)
+def test_readings_agree_from_end_to_end(node, tmp_path, name):
     if not LITERT_WASM.is_dir():
         pytest.skip("needs LiteRT.js: make setup")
-    reader = ExpressionReader()
+    reader = ExpressionReader(name)
     pictures = scenes()
     expected = [reader.read(picture, small_faces=False) for picture in pictures]
-    bundle = shipped_bundle()
+    bundle = shipped_bundle(name)
     golden = json.loads((bundle / "golden.json").read_text())
     given = {
         "repeats": REPEATS,
