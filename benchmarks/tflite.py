@@ -38,7 +38,6 @@ def main() -> None:
     arguments = parser.parse_args()
     with exit_on_user_error(), tempfile.TemporaryDirectory() as folder:
         notebook = Path(folder) / "notebook.tflite"
-        to_notebook_tflite(ExpressionCNN().eval(), notebook)
         files = {NOTEBOOK: (LITERT, notebook)}
         for bundle in arguments.bundles:
             path = model_path(bundle)
@@ -46,6 +45,7 @@ def main() -> None:
                 runtime = entry.get("runtime")
                 if runtime in (LITERT, ONNX_RUNTIME) and is_installed(runtime):
                     files[name if len(arguments.bundles) == 1 else f"{bundle}: {name}"] = (runtime, path / name)
+        to_notebook_tflite(ExpressionCNN().eval(), notebook)
         sizes = {name: path.stat().st_size for name, (_, path) in files.items()}
         times = {
             threads: milliseconds({name: load(*file, threads=threads) for name, file in files.items()}, arguments.turns)

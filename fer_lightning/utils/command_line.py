@@ -87,8 +87,9 @@ def _run_hydra(name: str, task: str, extra: str, resolvers: Mapping[str, Callabl
 
     def run(cfg: "DictConfig") -> Any:
         with exit_on_user_error(), removed_on_failure():
-            check_required(name, cfg)
-            if HydraConfig.get().mode != RunMode.MULTIRUN:  # a sweep continues after a run with a wrong value
+            if HydraConfig.get().mode == RunMode.MULTIRUN:  # a sweep continues after a run with a wrong value
+                check_required(name, cfg)
+            else:
                 check(name, cfg)
                 check_data_folder(name, cfg)
             return import_task(task, name, extra).run(cfg)
