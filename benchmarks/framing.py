@@ -55,7 +55,7 @@ def main() -> None:
     measured = [measure(faces.pixels[row], detector) for row in track(rows, "measuring")]
     found = np.array([each for each in measured if each is not None])
     title = f"a face was found in {len(found):,} of {len(rows):,} ({len(found) / len(rows):.1%})"
-    table = make_table(title, ("", "median", "10 %", "90 %"))
+    table = make_table(title, ("", "median", "10%", "90%"))
     names = ("crop side, in boxes", "shift right, in crop sides", "shift down", "eye distance", "tilt, degrees")
     for name, values in zip(names, found.T, strict=True):
         table.add_row(name, *(f"{value:.3f}" for value in np.quantile(values, [0.5, 0.1, 0.9])))

@@ -91,7 +91,7 @@ def make_soup(cfg: DictConfig, out: Path, overrides: Sequence[str] = ()) -> dict
     judge = SoupEvaluator(datamodule, trained.networks, cfg.faces, cfg.seed, cfg.accelerator)
     alone = [judge.score(network) for network in trained.networks]
     for path, scores in zip(paths, alone, strict=True):
-        log.info("%s: %.2f %%, loss %.4f", path, 100 * scores["accuracy"], scores["loss"])
+        log.info("%s: %.2f%%, loss %.4f", path, 100 * scores["accuracy"], scores["loss"])
     accuracies = [scores["accuracy"] for scores in alone]
     chosen = list(range(len(paths)))
     if cfg.method == "greedy":
@@ -110,7 +110,7 @@ def make_soup(cfg: DictConfig, out: Path, overrides: Sequence[str] = ()) -> dict
     }
     files.write_json(out / "metrics.json", metrics)
     title = f"soup of {len(chosen)}, {judge.evaluator.title}"
-    log.info("%s: %.2f %%, loss %.4f", title, 100 * scores["accuracy"], scores["loss"])
+    log.info("%s: %.2f%%, loss %.4f", title, 100 * scores["accuracy"], scores["loss"])
     log.info("the weights are in %s", cfg.out)
     return metrics
 

@@ -28,7 +28,7 @@ from fer_lightning.inference.tflite_model import TFLiteModel, require_loadable
 
 Probabilities = Callable[[np.ndarray], np.ndarray]  # uint8 [N, 48, 48] -> float32 [N, 7]
 
-# Limits on the standard deviation of a crop, and on that of its Laplacian relative to it. 99.9 % of FER2013's training
+# Limits on the standard deviation of a crop, and on that of its Laplacian relative to it. 99.9% of FER2013's training
 # faces have at least 18 and 0.36; blurred by one pixel, their median is 0.26.
 _FLAT = 12.0
 _BLURRED = 0.2

@@ -9,7 +9,7 @@ _NONE = "-"
 
 
 def _percent(value: float | None) -> str:
-    return _NONE if value is None else f"{100 * value:.1f} %"
+    return _NONE if value is None else f"{100 * value:.1f}%"
 
 
 def print_phases(entries: Sequence[dict[str, Any]], data: str, final: dict[str, Any] | None = None) -> None:

@@ -66,7 +66,7 @@ def train_ensemble(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
     plots.confusion(scores, evaluator.title, run_dir / "figures" / "confusion.png")
     tables.print_scores(scores, f"{evaluator.title}, average of {cfg.ensemble_size}")
     log.info(
-        "accuracy of the members: %s; mean %.2f %%, standard deviation %.2f",
+        "accuracy of the members: %s; mean %.2f%%, standard deviation %.2f",
         ", ".join(f"{a:.2%}" for a in accuracies),
         100 * mean,
         100 * spread,

@@ -80,7 +80,7 @@ def locked(path: Path, wait: float = -1) -> Iterator[None]:
         filelock.Timeout: another process still holds the lock.
         OSError: the folder is not writable.
     """
-    from filelock import FileLock  # imported late: it adds 5 % to the start of fer-predict, which locks nothing
+    from filelock import FileLock  # imported late: it adds 5% to the start of fer-predict, which locks nothing
 
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = path.with_name(f".{path.name}.lock")

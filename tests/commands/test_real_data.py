@@ -27,7 +27,7 @@ SETTINGS = (
 
 
 def test_a_few_thousand_rows_beat_40_percent_on_held_out_rows(compose, tmp_path, real_data, monkeypatch):
-    """Always guessing happy, the largest class, gives 25 % of PublicTest."""
+    """Always guessing happy, the largest class, gives 25% of PublicTest."""
     load = KaggleSource.load
 
     def fewer(self: KaggleSource) -> Faces:

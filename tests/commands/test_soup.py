@@ -58,7 +58,7 @@ def test_averages_the_weights(compose, tmp_path, members, kind, caplog):
     assert settings["soup"]["weights"] == kind
     assert metrics == json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert len(metrics["members"]) == len(metrics["chosen"]) == 3
-    assert caplog.text.count(" %, loss ") == 4  # each member and the soup
+    assert caplog.text.count("%, loss ") == 4  # each member and the soup
 
 
 def test_the_same_again_from_the_same_seed(compose, tmp_path, members):

@@ -367,7 +367,7 @@ def test_phase_without_hard_examples_is_skipped(train, tmp_path, monkeypatch, ca
 
 
 def test_three_phases_beat_chance_clearly(train, tmp_path):
-    """Guessing at random scores 14 %."""
+    """Guessing at random scores 14%."""
     metrics = train(
         tmp_path,
         "+experiment=hard_mining",

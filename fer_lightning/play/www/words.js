@@ -126,8 +126,8 @@ export function several(faces) {
 export function fairness(percent, faces, label) {
   const crowd = `the ${faces} faces that people called ${adjective(label)}`;
   if (percent >= 100) return `Better than all of ${crowd}.`;
-  if (percent < 1) return `Fewer than 1 % of ${crowd} scored lower.`;
-  return `Better than ${percent} % of ${crowd}.`;
+  if (percent < 1) return `Fewer than 1% of ${crowd} scored lower.`;
+  return `Better than ${percent}% of ${crowd}.`;
 }
 
 /**

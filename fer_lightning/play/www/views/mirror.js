@@ -72,7 +72,7 @@ function drawBoxes(canvas, {width, height}, faces, labels, isMirrored) {
     const x = isMirrored ? width - right : left;
     const best = probabilities.indexOf(Math.max(...probabilities));
     const number = faces.length > 1 ? `${index + 1}  ` : '';
-    const text = `${number}${adjective(labels[best])} ${Math.round(100 * probabilities[best])} %`;
+    const text = `${number}${adjective(labels[best])} ${Math.round(100 * probabilities[best])}%`;
     context.strokeStyle = '#fff6ea';
     context.beginPath();
     context.roundRect(x, top, right - left, bottom - top, 10 * unit);

@@ -46,7 +46,7 @@ export function loading() {
       bar.value = progress;
       curtain.style.setProperty('--curtain', `${20 - 8 * progress}%`);
       text.textContent =
-        progress < 1 ? `Fetching the model… ${Math.floor(100 * progress)} %` : 'Checking the model on drawn faces…';
+        progress < 1 ? `Fetching the model… ${Math.floor(100 * progress)}%` : 'Checking the model on drawn faces…';
     },
   };
 }
