@@ -30,9 +30,9 @@ def test_table_of_a_run(tmp_path, capsys):
         next(line.split() for line in lines if line.strip().startswith(word))
         for word in ("baseline", "hard_examples", "final")
     )
-    assert baseline == ["baseline", "1,234", "3", "1.500", "62.5", "%", "-", "0.500", "100"]
+    assert baseline == ["baseline", "1,234", "3", "1.500", "62.5%", "-", "0.500", "100"]
     assert hard[1] == "skipped"
-    assert last[1:] == ["1.250", "70.0", "%", "69.0", "%", "0.550"]
+    assert last[1:] == ["1.250", "70.0%", "69.0%", "0.550"]
     assert max(map(len, lines)) <= 80  # fits a terminal
 
 
