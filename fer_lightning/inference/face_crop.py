@@ -24,7 +24,7 @@ def crop_face(picture: Image.Image, face: Detection) -> np.ndarray:
     shrink = max(face.right - face.left, face.bottom - face.top) / _LARGE_FACE
     if shrink > 1:  # turning it in full size would take a multiple of the picture's memory, for 48 pixels
         size = (max(1, round(picture.width / shrink)), max(1, round(picture.height / shrink)))
-        return crop_face(picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=3.0), face.scaled(1 / shrink))
+        picture, face = picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=3.0), face.scaled(1 / shrink)
     centre_x, centre_y = (face.left + face.right) / 2, (face.top + face.bottom) / 2
     side = CROP_SIDE * (face.right - face.left + face.bottom - face.top) / 2
     angle = math.radians(face.tilt)

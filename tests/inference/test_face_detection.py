@@ -180,6 +180,13 @@ def test_beyond_the_picture_its_border_is_repeated():
     assert (crop_face(picture, face) == 255).all()
 
 
+def test_a_large_face_that_rounding_keeps_above_the_limit():
+    """Shrunk to 400 pixels, this box still has 400.00000000000006."""
+    box = (1286.6414794921875, 130.76026916503906, 1857.10107421875, 701.2197875976562)
+    face = Detection(*box, 0.9, ((1450, 350), (1700, 350)))
+    assert (crop_face(Image.new("RGB", (1900, 800), "white"), face) == 255).all()
+
+
 def test_says_that_the_detector_is_missing(monkeypatch, tmp_path):
     missing = dataclasses.replace(FULL_RANGE, file=tmp_path / "missing.tflite")
     monkeypatch.setattr(face_detection, "FULL_RANGE", missing)

@@ -31,13 +31,14 @@ export const DEFAULT_FRAMING = {side_in_boxes: 1.19, shift_down_in_sides: -0.07}
  * @returns {Uint8Array} grey [48, 48]
  */
 export function cropFace(picture, face, framing = DEFAULT_FRAMING) {
-  const [left, top, right, bottom] = face.box;
-  const shrink = Math.max(right - left, bottom - top) / LARGE_FACE;
+  const shrink = Math.max(face.box[2] - face.box[0], face.box[3] - face.box[1]) / LARGE_FACE;
   if (shrink > 1) {
     const width = Math.max(1, roundHalfEven(picture.width / shrink));
     const height = Math.max(1, roundHalfEven(picture.height / shrink));
-    return cropFace(resize(picture, width, height, {gap: 3}), scaled(face, 1 / shrink), framing);
+    picture = resize(picture, width, height, {gap: 3});
+    face = scaled(face, 1 / shrink);
   }
+  const [left, top, right, bottom] = face.box;
   const side = (framing.side_in_boxes * (right - left + bottom - top)) / 2;
   const angle = tilt(face) * (Math.PI / 180);
   const centreX = (left + right) / 2 - Math.sin(angle) * framing.shift_down_in_sides * side;
