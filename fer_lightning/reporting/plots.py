@@ -231,9 +231,7 @@ def sweep(values: Sequence[Mapping[str, str]], accuracies: Sequence[float], path
         axes.margins(0.12)
         axes.set_xlabel(keys[0])
         axes.set_ylabel(keys[1] if len(keys) > 1 else "accuracy on the val split, %")
-        axes.set_title(
-            f"{len(values)} runs, the best {np.nanmax(scores):.1f}%" if done.any() else "no run has a score"
-        )
+        axes.set_title(f"{len(values)} runs, the best {np.nanmax(scores):.1f}%" if done.any() else "no run has a score")
         if not done.all():
             axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12))
         save(figure, path)

@@ -26,6 +26,7 @@ REPEATS = 40  # tensors that were not deleted would add 20 MB
 def photo(name: str, size: tuple[int, int]) -> Image.Image:
     return ImageOps.fit(Image.open(SKIMAGE / name).convert("RGB"), size, Image.Resampling.LANCZOS)
 
+
 # shrunk to 400 pixels, it still has 400.00000000000006
 LARGE = Detection(
     1286.6414794921875, 130.76026916503906, 1857.10107421875, 701.2197875976562, 0.9, ((1450.0, 350.0), (1700.0, 350.0))
