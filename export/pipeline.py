@@ -15,12 +15,12 @@ from fer_lightning.constants import NUM_CLASSES
 from fer_lightning.errors import FerError
 from fer_lightning.models import checkpoint
 from fer_lightning.training.evaluator import adopt_split
-from fer_lightning.utils import files
+from fer_lightning.utils import atomic_dir, files
 
 from .missing_packages import explaining_missing_packages
 
 with explaining_missing_packages():
-    from .bundle import atomic_dir, manifest, readme, report
+    from .bundle import inventory, manifest, readme, report
     from .check import golden, measure
     from .convert import formats
 from fer_lightning.inference.bundle_files import GOLDEN_FILE, LABELS_FILE, LABELS_TEXT, MANIFEST_FILE
@@ -49,7 +49,7 @@ def export(cfg: DictConfig, overrides: list[str]) -> list[report.Row]:
             with the network. No bundle is written then, and an existing one is left untouched.
     """
     out = Path(cfg.out)
-    atomic_dir.check_place(out)
+    inventory.check_place(out)
     wanted = _wanted(cfg)
     path = checkpoint.path_of(cfg.ckpt)
     trained = checkpoint.load([path])
@@ -88,8 +88,8 @@ def export(cfg: DictConfig, overrides: list[str]) -> list[report.Row]:
         files.write_text(
             folder / GOLDEN_FILE, json.dumps(answers)
         )  # without indentation, which would put thousands of numbers on a line each
-        files.write_text(folder / atomic_dir.README_FILE, readme.readme(wanted, rows, facts))
-        report.write(rows, facts, folder / atomic_dir.REPORT_FILE, folder / atomic_dir.PICTURE_FILE)
+        files.write_text(folder / inventory.README_FILE, readme.readme(wanted, rows, facts))
+        report.write(rows, facts, folder / inventory.REPORT_FILE, folder / inventory.PICTURE_FILE)
         verified = {
             "faces": len(compared.pixels),
             "source": compared.source,

@@ -30,7 +30,7 @@ with explaining_missing_packages():
     from fer_lightning.inference.tflite_model import TFLiteModel, require_loadable
     from fer_lightning.utils.checksums import fingerprint
 
-    from .bundle import atomic_dir
+    from .bundle import inventory
     from .check.golden import read_golden
     from .check.runtimes import LITERT, MODULES, TENSORFLOW, is_installed, load
 
@@ -62,7 +62,7 @@ def verify(folder: Path, *, with_tensorflow: bool = False) -> Verdict:
     manifest = read_manifest(folder)
     wrong, not_run = _contract(folder, manifest), []
     on_disk = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
-    wrong += [f"{name} is not in {MANIFEST_FILE}" for name in sorted(on_disk - atomic_dir.contents(folder))]
+    wrong += [f"{name} is not in {MANIFEST_FILE}" for name in sorted(on_disk - inventory.contents(folder))]
     golden = read_golden(folder)
     for name, entry in manifest["documents"].items():
         wrong += _damage(folder / name, name, entry)

@@ -13,7 +13,7 @@ from fer_lightning.utils.checksums import fingerprint, sha256
 
 from ..convert.formats import Format
 from ..graph.prepare import taking_rgb
-from . import atomic_dir, describe
+from . import describe, inventory
 from .report import Row
 
 _ABOUT_THE_MACHINE = {"dir"}  # the path of the data is private
@@ -68,7 +68,7 @@ def manifest(
         },
         "verified_on": verified,
         "files": described,
-        "documents": {name: fingerprint(folder / name) for name in atomic_dir.DOCUMENTS},
+        "documents": {name: fingerprint(folder / name) for name in inventory.DOCUMENTS},
     }
 
 

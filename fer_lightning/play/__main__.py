@@ -1,6 +1,7 @@
 """fer-play: play Best Actor in a browser on this machine."""
 
 import argparse
+import threading
 import webbrowser
 from pathlib import Path
 
@@ -51,7 +52,8 @@ def _serve(server: PlayServer, *, open_browser: bool) -> None:
     with server:
         print(f"Best Actor: {server.url} (press Ctrl-C to stop)", flush=True)
         if open_browser:
-            webbrowser.open(server.url)
+            # browsers in a terminal return only when they are closed
+            threading.Thread(target=webbrowser.open, args=(server.url,), daemon=True).start()
         try:
             server.serve_forever()
         except KeyboardInterrupt:

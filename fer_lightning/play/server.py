@@ -4,11 +4,12 @@ import errno
 import hashlib
 import sys
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, cached_property
 from http import HTTPStatus
+from http.client import HTTP_PORT
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, cast
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from fer_lightning.errors import FerError
 from fer_lightning.play.site import INDEX, Resource
@@ -61,6 +62,15 @@ class PlayServer(ThreadingHTTPServer):
     def url(self) -> str:
         return f"http://{ADDRESS}:{self.server_port}/"
 
+    @cached_property
+    def hosts(self) -> frozenset[str]:
+        """The Host headers of requests to this server."""
+        names = {ADDRESS, "localhost"}
+        hosts = {f"{name}:{self.server_port}" for name in names}
+        return frozenset(
+            hosts | names if self.server_port == HTTP_PORT else hosts
+        )  # browsers leave out http's own port
+
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -83,10 +93,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         server = cast(PlayServer, self.server)
         # another site could resolve its own host name to this address (DNS rebinding)
-        if self.headers.get("Host") not in (f"{ADDRESS}:{server.server_port}", f"localhost:{server.server_port}"):
+        if self.headers.get("Host") not in server.hosts:
             self._send(HTTPStatus.MISDIRECTED_REQUEST, b"open the game at the address that fer-play printed\n")
             return
-        resource = server.site.get(unquote(urlsplit(self.path).path).removeprefix("/") or INDEX)
+        resource = server.site.get(unquote(self.path.partition("?")[0]).removeprefix("/") or INDEX)
         if resource is None:
             self._send(HTTPStatus.NOT_FOUND, b"not found\n")
             return

@@ -1,8 +1,6 @@
 """The files that make up the game's site: the pages, the generated parts and a bundle. Standard library only."""
 
 import gzip
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -17,6 +15,7 @@ from fer_lightning.inference.bundle_files import (
     read_json,
     read_manifest,
 )
+from fer_lightning.utils import atomic_dir
 
 SCORE_TABLE_FILE = "score_table.json"
 INDEX = "index.html"
@@ -81,7 +80,9 @@ def collect(bundle: Path) -> dict[str, Resource]:
         if not (bundle / name).is_file():
             raise FerError(f"{bundle} is not a complete bundle: it has no {name}")
     read_json(bundle / GOLDEN_FILE)
-    pages = {path.relative_to(_WWW).as_posix(): path for path in sorted(_WWW.rglob("*")) if path.is_file()}
+    # editors and systems leave other files, such as .DS_Store
+    sources = [path for path in sorted(_WWW.rglob("*")) if Path(path.name.removesuffix(".gz")).suffix in _TYPES]
+    pages = {path.relative_to(_WWW).as_posix(): path for path in sources}
     models = {f"model/{name}": bundle / name for name in names} | {f"vendor/{_DETECTOR}": _FACE_MODELS / _DETECTOR}
     return dict(_resource(name, path) for name, path in (pages | models).items())
 
@@ -99,7 +100,7 @@ def write(site: Mapping[str, Resource], out: Path) -> None:
         out: a folder that does not exist, is empty, or contains an earlier site, which is replaced.
 
     Raises:
-        FerError: ``out`` is a file, or contains files that are not part of the site.
+        FerError: ``out`` is a file or a mount point, or contains files that are not part of the site.
     """
     out = out.resolve()
     if out.exists() and not out.is_dir():
@@ -108,12 +109,7 @@ def write(site: Mapping[str, Resource], out: Path) -> None:
     foreign = found - {*site, f"model/{SCORE_TABLE_FILE}"}
     if foreign:
         raise FerError(f"{out} contains {min(foreign)}, which is not part of the game; choose another folder")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as temporary:
-        built = Path(temporary) / out.name
+    with atomic_dir.building(out) as folder:
         for name, resource in site.items():
-            (built / name).parent.mkdir(parents=True, exist_ok=True)
-            (built / name).write_bytes(resource.content())
-        if out.exists():
-            shutil.rmtree(out)
-        built.rename(out)
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(resource.content())

@@ -12,7 +12,7 @@ import pytest
 import torch
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
-from fer_lightning.export.bundle import atomic_dir
+from fer_lightning.export.bundle import inventory
 from fer_lightning.export.check.parity import LIMITS, Agreement, as_inputs, torch_probabilities
 from fer_lightning.export.check.runtimes import LITERT, load
 from fer_lightning.export.convert import formats, quantize
@@ -168,86 +168,33 @@ class TestAgreement:
             self.between(broken).require("x", {})
 
 
-class TestPackage:
-    def bundle(self, folder, text="old"):
+class TestPlace:
+    def bundle(self, folder):
         folder.mkdir()
-        (folder / "FER2013.tflite").write_text(text)
+        (folder / "FER2013.tflite").touch()
         (folder / "model.json").write_text(json.dumps({"files": {"FER2013.tflite": {"sha256": "0"}}, "documents": {}}))
         return folder
 
-    def test_replaces_a_former_bundle_when_whole(self, tmp_path):
-        out = self.bundle(tmp_path / "app")
-        with atomic_dir.building(out) as folder:
-            assert (out / "FER2013.tflite").read_text() == "old"
-            (folder / "FER2013.tflite").write_text("new")
-        assert {path.name for path in out.iterdir()} == {"FER2013.tflite"}
-        assert [path.name for path in tmp_path.iterdir()] == ["app"]
-
-    def test_keeps_the_former_bundle_on_failure(self, tmp_path):
-        out = self.bundle(tmp_path / "app")
-
-        def interrupted() -> None:
-            with atomic_dir.building(out) as folder:
-                (folder / "FER2013.tflite").write_text("half")
-                raise KeyboardInterrupt
-
-        with pytest.raises(KeyboardInterrupt):
-            interrupted()
-        assert (out / "FER2013.tflite").read_text() == "old"
-        assert [path.name for path in tmp_path.iterdir()] == ["app"]
-
-    def test_keeps_both_bundles_when_another_export_is_faster(self, tmp_path):
-        out = self.bundle(tmp_path / "app")
-        setting_aside = atomic_dir._set_aside(out)
-        setting_aside.__enter__()
-        self.bundle(tmp_path / "app", "faster")
-        failure = OSError("not empty")
-        with pytest.raises(OSError, match="not empty"):
-            setting_aside.__exit__(OSError, failure, failure.__traceback__)
-        assert (out / "FER2013.tflite").read_text() == "faster"
-        (aside,) = tmp_path.glob(".app.old.*")
-        assert (aside / "app" / "FER2013.tflite").read_text() == "old"
-
-    def test_a_link_stays_a_link(self, tmp_path):
-        out = self.bundle(tmp_path / "app")
-        (tmp_path / "link").symlink_to(out)
-        with atomic_dir.building(tmp_path / "link") as folder:
-            (folder / "FER2013.tflite").write_text("new")
-        assert (tmp_path / "link").is_symlink()
-        assert (out / "FER2013.tflite").read_text() == "new"
-
-    def test_puts_the_former_bundle_back_when_the_last_step_fails(self, tmp_path):
-        out = self.bundle(tmp_path / "app")
-
-        def vanished() -> None:
-            with atomic_dir.building(out) as folder:
-                folder.rmdir()
-
-        with pytest.raises(FileNotFoundError):
-            vanished()
-        assert (out / "FER2013.tflite").read_text() == "old"
-        assert [path.name for path in tmp_path.iterdir()] == ["app"]
-
     def test_refuses_what_is_no_bundle(self, tmp_path):
         (tmp_path / "photos").mkdir()
-        atomic_dir.check_place(tmp_path / "photos")  # empty is fine
+        inventory.check_place(tmp_path / "photos")  # empty is fine
         (tmp_path / "photos" / "me.jpg").touch()
         with pytest.raises(FerError, match=r"contains me\.jpg, which is not part of a bundle"):
-            atomic_dir.check_place(tmp_path / "photos")
+            inventory.check_place(tmp_path / "photos")
         assets = self.bundle(tmp_path / "assets")
-        atomic_dir.check_place(assets)
+        inventory.check_place(assets)
         (assets / "variants").mkdir()
         (assets / "variants" / "game.png").touch()
         with pytest.raises(FerError, match=r"contains variants/game\.png"):
-            atomic_dir.check_place(assets)
+            inventory.check_place(assets)
         with pytest.raises(FerError, match="is a file"):
-            atomic_dir.check_place(tmp_path / "photos" / "me.jpg")
+            inventory.check_place(tmp_path / "photos" / "me.jpg")
 
     def test_a_damaged_manifest_owns_nothing(self, tmp_path):
         out = self.bundle(tmp_path / "app")
         (out / "model.json").write_text("{")
         with pytest.raises(FerError, match=r"contains FER2013\.tflite"):
-            atomic_dir.check_place(out)
+            inventory.check_place(out)
 
 
 def test_formats_by_name():
@@ -262,7 +209,7 @@ class TestFullBundle:
         manifest = json.loads((bundle / "model.json").read_text())
         assert {entry["format"] for entry in manifest["files"].values()} == set(formats.FORMATS)
         on_disk = {path.relative_to(bundle).as_posix() for path in bundle.rglob("*") if path.is_file()}
-        assert on_disk == atomic_dir.contents(bundle)
+        assert on_disk == inventory.contents(bundle)
         assert (bundle / "labels.txt").read_text().split("\n") == [*LABELS, ""]
 
     def test_describes_each_file(self, bundle):

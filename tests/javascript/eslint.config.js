@@ -2,8 +2,8 @@ import js from '@eslint/js';
 
 const browser = Object.fromEntries(
   [
-    'AudioContext', 'Blob', 'DOMParser', 'File', 'HTMLCanvasElement', 'ImageData', 'URL', 'WebAssembly', 'Worker',
-    'addEventListener', 'clearTimeout', 'console', 'createImageBitmap', 'document', 'fetch', 'localStorage',
+    'AbortController', 'AudioContext', 'Blob', 'DOMParser', 'File', 'HTMLCanvasElement', 'ImageData', 'URL', 'WebAssembly',
+    'Worker', 'addEventListener', 'clearTimeout', 'console', 'createImageBitmap', 'document', 'fetch', 'localStorage',
     'navigator', 'performance', 'postMessage', 'scrollTo', 'setTimeout',
   ].map((name) => [name, 'readonly']),
 );

@@ -5,7 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
-from fer_lightning.export.bundle import atomic_dir
+from fer_lightning.export.bundle import inventory
 from fer_lightning.export.verify import verify
 
 from fer_lightning.constants import LABELS, SHIPPED_BUNDLES
@@ -47,7 +47,7 @@ def test_a_bundle_with_a_new_table_is_whole(copy, tmp_path):
     assert set(table["labels"]) == set(LABELS)
     assert all(entry["quantiles"] == sorted(entry["quantiles"]) for entry in table["labels"].values())
     assert not verify(copy).wrong
-    assert path.name in atomic_dir.contents(copy)
+    assert path.name in inventory.contents(copy)
 
 
 def test_a_label_without_faces(copy, tmp_path):

@@ -2,9 +2,13 @@
 
 import gzip
 import http.client
+import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
+import time
 import urllib.request
 
 import pytest
@@ -98,6 +102,18 @@ def test_foreign_hosts_are_refused(server, host):
     assert ask(server, "/", Host=host)[0].status == 421
 
 
+def test_http_s_own_port_is_left_out_by_browsers(pages):
+    with PlayServer(pages, 0) as server:
+        server.server_port = 80
+        assert {"127.0.0.1", "127.0.0.1:80", "localhost", "localhost:80"} == server.hosts
+
+
+def test_a_malformed_target_is_not_found(server):
+    with socket.create_connection(server.server_address, timeout=20) as connection:
+        connection.sendall(f"GET http://[x HTTP/1.1\r\nHost: localhost:{server.server_port}\r\n\r\n".encode())
+        assert connection.recv(100).startswith(b"HTTP/1.1 404 ")
+
+
 def test_localhost_is_served(server):
     assert ask(server, "/", Host=f"localhost:{server.server_port}")[0].status == 200
 
@@ -135,6 +151,31 @@ def test_ctrl_c_ends_it_quietly(pages):
     assert "Traceback" not in out
 
 
+def test_pages_are_served_while_a_browser_in_the_terminal_is_open(pages, tmp_path):
+    address = tmp_path / "address"
+    (tmp_path / "browser").write_text(f'#!/bin/sh\necho "$1" > {address}\nexec sleep 60\n')
+    (tmp_path / "browser").chmod(0o755)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fer_lightning.play", "--port", "0"],
+        cwd=ROOT,
+        env=os.environ | {"BROWSER": f"{tmp_path / 'browser'} %s"},
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # so that the browser can be ended too
+    )
+    try:
+        url = process.stdout.readline().split()[2]
+        with urllib.request.urlopen(url, timeout=20) as answer:
+            assert b"<title>Best Actor</title>" in answer.read()
+        end = time.monotonic() + 20
+        while not address.exists():
+            assert time.monotonic() < end
+            time.sleep(0.02)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
 def test_the_command_needs_no_torch(pages, tmp_path):
     script = "import sys, fer_lightning.play.__main__; print({'torch', 'lightning', 'ai_edge_litert'} & {*sys.modules})"
     process = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
@@ -156,6 +197,13 @@ class TestStaticFiles:
         site.write(pages, tmp_path / "game")
         assert (tmp_path / "game" / "main.js").read_text() != "old"
         assert list(tmp_path.iterdir()) == [tmp_path / "game"]
+
+    def test_files_of_editors_and_systems_are_left_out(self, pages, tmp_path, monkeypatch):
+        shutil.copytree(site._WWW, tmp_path / "www")
+        for name in (".DS_Store", ".main.js.swp", "views/round.js~"):
+            (tmp_path / "www" / name).write_text("foreign")
+        monkeypatch.setattr(site, "_WWW", tmp_path / "www")
+        assert set(site.collect(shipped_bundle())) == set(pages)
 
     def test_foreign_files_are_kept(self, pages, tmp_path):
         (tmp_path / "thesis.txt").write_text("mine")

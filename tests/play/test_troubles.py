@@ -8,7 +8,7 @@ from fer_lightning.inference.bundle_files import shipped_bundle
 from fer_lightning.play import site
 from tests.play.chromium import EXECUTABLE, Browser
 from tests.play.conftest import open_game, score, serving
-from tests.play.pictures import smiling
+from tests.play.pictures import smiling, wall
 
 pytestmark = pytest.mark.slow
 
@@ -95,7 +95,7 @@ def test_a_photo_that_cannot_be_searched(game, tmp_path, mode):
     game.evaluate(
         "{const canvas = CanvasRenderingContext2D.prototype, read = canvas.getImageData; let calls = 0;"
         "canvas.getImageData = function (...area) {"
-        "calls += 1; if (calls === 2) throw new RangeError('memory'); return read.apply(this, area) }}"
+        "calls += 1; if (calls === 1) throw new RangeError('memory'); return read.apply(this, area) }}"
     )
     game.click("Use photos")
     game.click(mode)
@@ -127,6 +127,31 @@ def test_a_slow_photo_does_not_play_in_the_next_round(game, tmp_path):
     assert game.state() == "ready"
 
 
+def test_the_last_of_two_photos_counts(game, tmp_path):
+    smiling().save(tmp_path / "me.png")
+    wall().save(tmp_path / "wall.png")
+    game.evaluate(
+        "{const open = createImageBitmap; let calls = 0; window.createImageBitmap = async (...all) => {"
+        "calls += 1; const bitmap = open(...all); if (calls > 1) return bitmap;"
+        "await new Promise((resolve) => { window.release = resolve });"
+        "setTimeout(() => { window.opened = true }); return bitmap }}"
+    )
+    game.evaluate(
+        "{const announcer = document.getElementById('announcer'); window.said = [];"
+        "new MutationObserver(() => said.push(announcer.textContent)).observe(announcer, {childList: true})}"
+    )
+    game.click("Use photos")
+    game.click("Mirror")
+    game.wait_for("mirror")
+    game.choose_file(tmp_path / "me.png")
+    game.choose_file(tmp_path / "wall.png")
+    game.wait("document.querySelector('main').innerText.includes('No face found.')")
+    assert game.evaluate("window.said") == ["Mirror.", "One moment…", "No face found."]
+    game.evaluate("window.release()")
+    game.wait("window.opened")
+    assert "No face found." in game.text()
+
+
 def test_a_hidden_tab_pauses_the_round(game):
     game.click("Classic")
     game.wait_for("ready")
@@ -142,6 +167,54 @@ def test_a_hidden_tab_pauses_the_round(game):
     game.wait_for("ready")
     game.click("I am ready")
     game.wait_for("result")
+
+
+def test_a_hidden_tab_is_given_time_for_the_first_frame(game):
+    game.evaluate(
+        "{const wait = setTimeout; window.setTimeout = (call, time) => wait(call, time === 8000 ? 200 : time);"
+        "const video = HTMLVideoElement.prototype, frame = video.requestVideoFrameCallback;"
+        "video.requestVideoFrameCallback = function (call) {"
+        "window.frame = () => { video.requestVideoFrameCallback = frame; frame.call(this, call) } }}"
+    )
+    game.evaluate("Object.defineProperty(document, 'hidden', {value: true, configurable: true})")
+    game.click("Classic")
+    game.wait("window.frame")
+    game.evaluate("new Promise((resolve) => setTimeout(resolve, 500))")
+    assert game.state() == "asking"
+    game.evaluate("delete document.hidden; window.frame(); document.dispatchEvent(new Event('visibilitychange'))")
+    game.wait_for("ready")
+
+
+def test_an_upright_camera_has_an_upright_preview(game):
+    game.evaluate(
+        "navigator.mediaDevices.getUserMedia = async () => {"
+        "const canvas = Object.assign(document.createElement('canvas'), {width: 480, height: 640});"
+        "const context = canvas.getContext('2d');"
+        "setInterval(() => context.fillRect(0, 0, Math.random() * 480, 640), 30);"
+        "return canvas.captureStream(30) }"
+    )
+    game.click("Classic")
+    game.wait_for("ready")
+    ratio = "{const {width, height} = document.querySelector('.preview').getBoundingClientRect(); width / height}"
+    assert game.evaluate(ratio) == pytest.approx(480 / 640, abs=0.01)
+
+
+def test_a_refusal_after_leaving_does_not_end_the_next_round(game):
+    game.evaluate(
+        "{const media = navigator.mediaDevices, ask = media.getUserMedia.bind(media); let calls = 0;"
+        "media.getUserMedia = async (wish) => {"
+        "calls += 1; if (calls > 1) return ask(wish);"
+        "await new Promise((resolve) => { window.refuse = resolve });"
+        "window.refused = true; throw new DOMException('', 'NotAllowedError') }}"
+    )
+    game.click("Classic")
+    game.wait_for("asking")
+    game.click("Menu")
+    game.click("Classic")
+    game.wait_for("ready")
+    game.evaluate("window.refuse()")
+    game.wait("window.refused")
+    assert game.state() == "ready"
 
 
 def test_leaving_while_the_browser_asks(game):

@@ -4,12 +4,6 @@ import {h} from './elements.js';
 
 /** @typedef {import('./game.js').Trouble} Trouble */
 
-/**
- * @typedef {object} Shot
- * @property {HTMLCanvasElement} canvas
- * @property {ImageData} image
- */
-
 const WAIT = 8000; // milliseconds without a frame, after which a camera counts as stuck
 
 export class CameraTrouble extends Error {
@@ -26,6 +20,10 @@ export class Camera {
     this.video = h('video', {muted: true, playsInline: true, autoplay: true, 'aria-label': 'Your camera, mirrored'});
     this.overlay = h('canvas', {className: 'overlay', 'aria-hidden': 'true'});
     this.preview = h('div', {className: 'preview'}, this.video, this.overlay);
+    this.video.addEventListener('resize', () => {
+      const {videoWidth, videoHeight} = this.video; // a phone's camera turns with the phone
+      if (videoWidth > 0) this.preview.style.aspectRatio = `${videoWidth} / ${videoHeight}`;
+    });
     this.onEnd = onEnd;
     /** @type {MediaStream | null} */
     this.stream = null;
@@ -46,7 +44,14 @@ export class Camera {
       return true;
     }
     const request = ++this.request;
-    const stream = await open();
+    /** @type {MediaStream} */
+    let stream;
+    try {
+      stream = await open();
+    } catch (error) {
+      if (request !== this.request) return false;
+      throw error;
+    }
     if (request !== this.request) {
       stop(stream);
       return false;
@@ -79,14 +84,26 @@ export class Camera {
     this.clear();
   }
 
-  /** Waits for a frame that has not been returned yet. */
+  /** Waits for a frame that has not been returned yet. A hidden tab gets none, so the time in it does not count. */
   nextFrame() {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new CameraTrouble('in-use')), WAIT);
+      const settled = new AbortController();
+      let timer = 0;
+      const watch = () => {
+        clearTimeout(timer);
+        if (document.hidden) return;
+        timer = setTimeout(() => {
+          settled.abort();
+          reject(new CameraTrouble('in-use'));
+        }, WAIT);
+      };
       const done = () => {
         clearTimeout(timer);
+        settled.abort();
         resolve(undefined);
       };
+      document.addEventListener('visibilitychange', watch, {signal: settled.signal});
+      watch();
       if ('requestVideoFrameCallback' in this.video) this.video.requestVideoFrameCallback(done);
       else setTimeout(done, 1000 / 30);
     });
@@ -94,7 +111,7 @@ export class Camera {
 
   /**
    * @param {HTMLCanvasElement} [canvas] to draw on, a new one by default
-   * @returns {Shot}
+   * @returns {{canvas: HTMLCanvasElement, image: ImageData}}
    */
   shoot(canvas = document.createElement('canvas')) {
     const {videoWidth: width, videoHeight: height} = this.video;
@@ -118,10 +135,10 @@ const LARGEST = 4096; // pixels a side; some browsers refuse larger canvases
 
 /**
  * @param {Blob} file
- * @returns {Promise<Shot>} the upright picture, on white where it is transparent
+ * @returns {Promise<HTMLCanvasElement>} the upright picture, on white where it is transparent
  */
 export async function openPhoto(file) {
-  const bitmap = await createImageBitmap(file, {imageOrientation: 'from-image'});
+  const bitmap = await createImageBitmap(file);
   const scale = Math.min(1, LARGEST / Math.max(bitmap.width, bitmap.height));
   const width = Math.max(1, Math.round(bitmap.width * scale));
   const height = Math.max(1, Math.round(bitmap.height * scale));
@@ -132,7 +149,7 @@ export async function openPhoto(file) {
   context.imageSmoothingQuality = 'high';
   context.drawImage(bitmap, 0, 0, width, height);
   bitmap.close();
-  return {canvas, image: context.getImageData(0, 0, width, height)};
+  return canvas;
 }
 
 /** @returns {Promise<MediaStream>} */

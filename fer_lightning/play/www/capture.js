@@ -3,7 +3,6 @@
 import {clock} from './clock.js';
 import {RUN} from './scoring.js';
 
-/** @typedef {import('./camera.js').Shot} Shot */
 /** @typedef {import('./picture.js').Box} Box */
 /** @typedef {import('./reading.js').Face} Face */
 /** @typedef {{canvas: HTMLCanvasElement, faces: Face[]}} Read */
@@ -34,10 +33,10 @@ export class Capture {
 
   /**
    * A photo. Small faces are searched for only if there is no large one.
-   * @param {Shot} shot
+   * @param {HTMLCanvasElement} canvas
    * @returns {Promise<Read>}
    */
-  async photo({canvas}) {
+  async photo(canvas) {
     const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d'));
     const pixels = () => context.getImageData(0, 0, canvas.width, canvas.height); // reading transfers them to the worker
     let faces = await this.reader.read(pixels());

@@ -63,24 +63,31 @@ export function closedStage() {
 /**
  * Seven bars. The one that counts is marked by bold text and a note as well as by its colour.
  * @param {string[]} labels
- * @param {ArrayLike<number>} probabilities
- * @param {number} chosen
- * @param {string} why
+ * @param {string} why the one that counts does
  */
-export function bars(labels, probabilities, chosen, why) {
-  const rows = labels.map((label, index) => {
+export function bars(labels, why) {
+  const rows = labels.map((label) => {
+    const note = h('span', {className: 'unseen'});
     const fill = h('span', {className: 'fill'});
-    fill.style.inlineSize = `${100 * probabilities[index]}%`;
-    const isChosen = index === chosen;
-    return h(
-      'li',
-      {className: isChosen ? 'chosen' : ''},
-      h('span', {className: 'name'}, adjective(label), isChosen && h('span', {className: 'unseen'}, ` (${why})`)),
-      h('span', {className: 'track', 'aria-hidden': 'true'}, fill),
-      h('span', {className: 'value'}, (100 * probabilities[index]).toFixed(1)),
-    );
+    const value = h('span', {className: 'value'});
+    const track = h('span', {className: 'track', 'aria-hidden': 'true'}, fill);
+    return {row: h('li', {}, h('span', {className: 'name'}, adjective(label), note), track, value), note, fill, value};
   });
-  return h('ul', {className: 'bars', 'aria-label': 'How the network reads the face, in per cent'}, ...rows);
+  return {
+    element: h('ul', {className: 'bars', 'aria-label': 'How the network reads the face, in per cent'}, ...rows.map(({row}) => row)),
+    /**
+     * @param {ArrayLike<number>} probabilities
+     * @param {number} chosen
+     */
+    show(probabilities, chosen) {
+      rows.forEach(({row, note, fill, value}, index) => {
+        row.className = index === chosen ? 'chosen' : '';
+        note.textContent = index === chosen ? ` (${why})` : '';
+        fill.style.inlineSize = `${100 * probabilities[index]}%`;
+        value.textContent = (100 * probabilities[index]).toFixed(1);
+      });
+    },
+  };
 }
 
 /**

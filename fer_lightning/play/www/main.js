@@ -12,7 +12,6 @@ import {broken, loading, menu, welcome} from './views/opening.js';
 import {curtain, result} from './views/results.js';
 import {asking, countdown, looking, missed, paused, ready, trouble} from './views/round.js';
 
-/** @typedef {import('./camera.js').Shot} Shot */
 /** @typedef {import('./game.js').Event} Event */
 /** @typedef {import('./game.js').Mode} Mode */
 /** @typedef {import('./game.js').Round} Round */
@@ -42,6 +41,7 @@ let capture;
 let drawings;
 /** @type {WeakMap<Hit, HTMLCanvasElement>} */
 const pictures = new WeakMap();
+let photos = 0; // that were chosen
 
 const theatre = {
   /** @type {import('./reader.js').Model} */
@@ -49,7 +49,7 @@ const theatre = {
   camera: new Camera((why) => dispatch({type: 'camera-off', trouble: why})),
   /** @type {import('./game.js').Source} */
   source: navigator.mediaDevices ? 'camera' : 'photo',
-  /** @type {Shot | null} the photo that is being read */
+  /** @type {HTMLCanvasElement | null} the photo that is being read */
   pending: null,
   dispatch,
   announce,
@@ -79,18 +79,18 @@ const theatre = {
   /** @param {File} file */
   async playPhoto(file) {
     const round = roundOf(state);
-    /** @type {Shot} */
-    let shot;
+    const number = ++photos;
+    /** @type {HTMLCanvasElement | null} */
+    let photo = null;
     try {
-      shot = await openPhoto(file);
+      photo = await openPhoto(file);
     } catch {
-      if (roundOf(state) === round) dispatch({type: 'unreadable'});
-      return;
+      // not a picture
     }
-    if (roundOf(state) !== round) return; // the player went on while the photo was decoded
-    theatre.pending = shot;
-    dispatch({type: 'photo'});
-    if (state.name === 'mirror') await readMirrorPhoto();
+    if (roundOf(state) !== round || number !== photos) return; // the player went on, or chose another one, meanwhile
+    theatre.pending = photo;
+    dispatch({type: photo === null ? 'unreadable' : 'photo'});
+    if (photo !== null && state.name === 'mirror') await readMirrorPhoto(photo);
   },
   /** @type {(faces: Face[], framesPerSecond: number | null, picture: HTMLCanvasElement | null) => void} */
   showReadings() {},
@@ -152,6 +152,7 @@ function show(before) {
  */
 function act(now, before) {
   if (now.name !== 'mirror') theatre.camera.clear();
+  if (now.name !== 'looking' && now.name !== 'mirror') theatre.pending = null;
   switch (now.name) {
     case 'loading':
       if (before.name !== 'loading') begin();
@@ -232,7 +233,7 @@ async function look(now) {
 
 /** @param {Round} round */
 function single(round) {
-  return round.source === 'photo' ? capture.photo(/** @type {Shot} */ (theatre.pending)) : capture.single();
+  return round.source === 'photo' ? capture.photo(/** @type {HTMLCanvasElement} */ (theatre.pending)) : capture.single();
 }
 
 /** @param {Extract<State, {name: 'mirror'}>} now */
@@ -240,21 +241,24 @@ async function reflect(now) {
   try {
     await capture.reflect(() => state === now, (faces, rate) => theatre.showReadings(faces, rate, null));
   } catch (error) {
-    if (state !== now) return;
-    // a hidden tab gets no frames; the mirror continues when the tab is visible again
-    if (document.hidden) document.addEventListener('visibilitychange', () => state === now && reflect(now), {once: true});
-    else dispatch({type: 'camera-off', trouble: troubleIn(error)});
+    if (state === now) dispatch({type: 'camera-off', trouble: troubleIn(error)});
   }
 }
 
-async function readMirrorPhoto() {
+/** @param {HTMLCanvasElement} photo */
+async function readMirrorPhoto(photo) {
   const now = state;
+  /** @type {Face[] | null} */
+  let faces = null;
   try {
-    const {canvas, faces} = await capture.photo(/** @type {Shot} */ (theatre.pending));
-    if (state === now) theatre.showReadings(faces, null, canvas);
+    ({faces} = await capture.photo(photo));
   } catch {
-    if (state === now) dispatch({type: 'unreadable'});
+    // its pixels do not fit into memory
   }
+  if (state !== now) return;
+  theatre.pending = null;
+  if (faces === null) dispatch({type: 'unreadable'});
+  else theatre.showReadings(faces, null, photo);
 }
 
 document.addEventListener('visibilitychange', () => document.hidden && dispatch({type: 'hidden'}));

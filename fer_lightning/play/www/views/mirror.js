@@ -1,8 +1,7 @@
 // The mirror: every face in view with its box and bars, live or on a photo.
 
-import {button, h, photoField, title} from '../elements.js';
+import {bars, button, h, photoField, title} from '../elements.js';
 import {adjective} from '../words.js';
-import {readings} from './opening.js';
 
 /** @typedef {import('../main.js').Theatre} Theatre */
 /** @typedef {import('../game.js').State} State */
@@ -10,6 +9,7 @@ import {readings} from './opening.js';
 /** @typedef {import('./opening.js').View} View */
 
 const MOST_LISTED = 4;
+const WAITING = 'One moment…';
 
 /**
  * @param {Theatre} theatre
@@ -20,22 +20,27 @@ export function mirror(theatre, {round, unreadable}) {
   const isPhoto = round.source === 'photo';
   const field = isPhoto ? photoField(theatre.playPhoto, unreadable) : null;
   const list = h('div', {className: 'readings'});
+  const showFaces = faceList(list, theatre.model.labels);
   const rate = h('p', {className: 'soft rate'});
   const still = h('div', {className: 'preview still'});
   const heading = title(isPhoto ? 'Choose a photo' : 'Mirror, mirror');
+  /** @param {HTMLCanvasElement} picture */
+  const showStill = (picture) => {
+    still.replaceChildren(picture);
+    still.style.aspectRatio = `${picture.width} / ${picture.height}`;
+  };
+  const {pending} = theatre;
+  if (pending) {
+    showStill(pending);
+    list.append(h('p', {className: 'lead'}, WAITING));
+  }
   theatre.showReadings = (faces, framesPerSecond, picture) => {
-    const {labels} = theatre.model;
-    if (picture) {
-      still.replaceChildren(picture);
-      still.style.aspectRatio = `${picture.width} / ${picture.height}`;
-    }
+    if (picture) showStill(picture);
     const overlay = picture ? h('canvas', {className: 'overlay', 'aria-hidden': 'true'}) : theatre.camera.overlay;
     if (picture) still.append(overlay);
     const size = picture ?? {width: theatre.camera.video.videoWidth, height: theatre.camera.video.videoHeight};
-    drawBoxes(overlay, size, faces, labels, !picture);
-    list.replaceChildren(...readings(labels, faces.slice(0, MOST_LISTED)));
-    if (faces.length === 0) list.append(h('p', {className: 'lead'}, picture ? 'No face found.' : 'No face in view.'));
-    if (faces.length > MOST_LISTED) list.append(h('p', {className: 'soft'}, `and ${faces.length - MOST_LISTED} more`));
+    drawBoxes(overlay, size, faces, theatre.model.labels, !picture);
+    showFaces(faces, picture ? 'No face found.' : 'No face in view.');
     rate.textContent = framesPerSecond === null ? '' : `${framesPerSecond.toFixed(0)} frames per second`;
     if (picture) theatre.announce(faces.length ? `Faces found: ${faces.length}` : 'No face found.');
   };
@@ -49,8 +54,43 @@ export function mirror(theatre, {round, unreadable}) {
       h('p', {className: 'soft'}, 'The bars show how the network reads each face, not what anybody feels.'),
     ),
     focus: isPhoto ? /** @type {HTMLElement} */ (field?.querySelector('input')) : heading,
-    says: 'Mirror.',
+    says: pending ? WAITING : 'Mirror.',
   };
+}
+
+/**
+ * The faces' bars. Elements stay while the number of faces does, because screen readers lose their place in a list that
+ * is made anew for every frame.
+ * @param {HTMLElement} list
+ * @param {string[]} labels
+ * @returns {(faces: Face[], nobody: string) => void} shows the faces, or a text if there are none
+ */
+function faceList(list, labels) {
+  let count = -1;
+  /** @type {ReturnType<typeof bars>[]} */
+  let charts = [];
+  return (faces, nobody) => {
+    if (faces.length !== count) {
+      count = faces.length;
+      charts = faces.slice(0, MOST_LISTED).map(() => bars(labels, 'strongest'));
+      list.replaceChildren(
+        ...charts.map(({element}, index) =>
+          h('article', {className: 'reading'}, h('h2', {}, count > 1 ? `Face ${index + 1}` : 'Face'), element),
+        ),
+      );
+      if (count === 0) list.append(h('p', {className: 'lead'}, nobody));
+      if (count > MOST_LISTED) list.append(h('p', {className: 'soft'}, `and ${count - MOST_LISTED} more`));
+    }
+    charts.forEach((chart, index) => {
+      const {probabilities} = faces[index];
+      chart.show(probabilities, strongest(probabilities));
+    });
+  };
+}
+
+/** @param {number[]} probabilities */
+function strongest(probabilities) {
+  return probabilities.indexOf(Math.max(...probabilities));
 }
 
 /**
@@ -70,7 +110,7 @@ function drawBoxes(canvas, {width, height}, faces, labels, isMirrored) {
   context.textBaseline = 'middle';
   faces.forEach(({box: [left, top, right, bottom], probabilities}, index) => {
     const x = isMirrored ? width - right : left;
-    const best = probabilities.indexOf(Math.max(...probabilities));
+    const best = strongest(probabilities);
     const number = faces.length > 1 ? `${index + 1}  ` : '';
     const text = `${number}${adjective(labels[best])} ${Math.round(100 * probabilities[best])}%`;
     context.strokeStyle = '#fff6ea';

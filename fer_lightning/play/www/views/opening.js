@@ -1,6 +1,6 @@
 // Before a round: welcome, loading, what keeps the game from starting, and the menu.
 
-import {bars, button, closedStage, coverStage, h, stage, title} from '../elements.js';
+import {button, closedStage, coverStage, h, stage, title} from '../elements.js';
 import {points} from '../scoring.js';
 import {recall} from '../storage.js';
 import {adjective, DEFECTS, MODES} from '../words.js';
@@ -105,20 +105,4 @@ export function menu(theatre) {
     focus: cards[0],
     says: `The model answers as it should. ${count} drawn faces checked.`,
   };
-}
-
-/**
- * A list of faces with their bars, as the mirror shows them.
- * @param {string[]} labels
- * @param {import('../reading.js').Face[]} faces
- */
-export function readings(labels, faces) {
-  return faces.map((face, index) =>
-    h(
-      'article',
-      {className: 'reading'},
-      h('h2', {}, faces.length > 1 ? `Face ${index + 1}` : 'Face'),
-      bars(labels, face.probabilities, face.probabilities.indexOf(Math.max(...face.probabilities)), 'strongest'),
-    ),
-  );
 }

@@ -30,6 +30,8 @@ export function result(theatre, {round}) {
     isRecord && `Your best score for “${adjective(label)}” so far.`,
   ];
   const forward = moveOn(theatre, round);
+  const chart = bars(theatre.model.labels, 'requested');
+  chart.show(hit.face.probabilities, target);
   return {
     element: h(
       'section',
@@ -50,7 +52,7 @@ export function result(theatre, {round}) {
           h('p', {className: 'score'}, h('strong', {}, points(hit.score)), h('span', {className: 'soft'}, ` out of 100, ${adjective(label)}`)),
           fair && h('p', {className: 'fair'}, fair),
           ...notes.map((note) => note && h('p', {className: 'note'}, note)),
-          bars(theatre.model.labels, hit.face.probabilities, target, 'requested'),
+          chart.element,
         ),
       ),
       h('div', {className: 'actions'}, forward),

@@ -208,7 +208,7 @@ function drawn(theatre, round) {
  */
 function pair(theatre, round, badge) {
   const other = round.source === 'camera' ? theatre.camera.preview : h('div', {className: 'preview still'});
-  const picture = theatre.pending?.canvas;
+  const picture = theatre.pending;
   if (round.source === 'photo' && picture) other.append(picture);
   return h('div', {className: 'pair'}, drawn(theatre, round), h('div', {className: 'framed'}, other, badge));
 }

@@ -1,14 +1,9 @@
-"""Write a bundle completely or not at all."""
+"""The files of a bundle."""
 
-import contextlib
-import shutil
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 from fer_lightning.errors import FerError
 from fer_lightning.inference.bundle_files import GOLDEN_FILE, LABELS_FILE, MANIFEST_FILE, read_manifest
-from fer_lightning.utils import files
 
 README_FILE = "README.md"
 REPORT_FILE = "report.md"
@@ -49,37 +44,3 @@ def contents(folder: Path) -> set[str]:
     for name, entry in manifest["files"].items():
         names |= {f"{name}/{part}" for part in entry["parts"]} if "parts" in entry else {name}
     return names
-
-
-@contextlib.contextmanager
-def building(out: Path) -> Iterator[Path]:
-    """Yield a new folder beside ``out`` that replaces it on success and is removed on failure."""
-    out = out.resolve()  # if it is a link, replace its target
-    out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-    try:
-        yield temporary
-        allowed = ~files.umask()
-        for path in (temporary, *temporary.rglob("*")):  # mkdtemp and some converters exclude other users
-            path.chmod((0o777 if path.is_dir() else 0o666) & allowed)
-        with _set_aside(out):
-            temporary.rename(out)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _set_aside(out: Path) -> Iterator[None]:
-    """Move ``out`` aside; restore it on failure and delete it on success."""
-    if not out.exists():
-        yield
-        return
-    aside = Path(tempfile.mkdtemp(prefix=f".{out.name}.old.", dir=out.parent))
-    former = out.rename(aside / out.name)
-    try:
-        yield
-    except BaseException:
-        former.rename(out)  # fails if another export has written out meanwhile; the former bundle then stays in aside
-        aside.rmdir()
-        raise
-    shutil.rmtree(aside, ignore_errors=True)
