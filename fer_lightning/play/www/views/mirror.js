@@ -104,7 +104,8 @@ function drawBoxes(canvas, {width, height}, faces, labels, isMirrored) {
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, {width, height});
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d'));
   context.clearRect(0, 0, width, height);
-  const unit = width / (canvas.clientWidth || width); // letters as large as the page's
+  // letters as large as the page's
+  const unit = Math.max(width / (canvas.clientWidth || width), height / (canvas.clientHeight || height));
   context.font = `600 ${15 * unit}px system-ui, sans-serif`;
   context.lineWidth = 3 * unit;
   context.textBaseline = 'middle';
