@@ -1,31 +1,24 @@
 """python -m benchmarks.time_to_accuracy DIR: training time to the notebook's accuracy with our recipe and its own.
 
 Both train on FER2013 in DIR with the official split. The time until the validation accuracy (PublicTest) reaches the
-target includes validation. Existing runs can be used instead of training again:
+target includes validation. Runs are kept in --out, where the same command continues them. Existing runs can be used
+instead of training again:
   python -m benchmarks.time_to_accuracy DIR --ours RUN_DIR --notebook RUN_DIR
 """
 
 import argparse
 import json
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from benchmarks.runs import trained
 from fer_lightning.utils.environment import describe
 from fer_lightning.utils.terminal import make_table
 
 NOTEBOOK_ACCURACY = 0.678
-RECIPES = {"ours": ["+experiment=best"], "the notebook's": ["+experiment=notebook", "data.split=official"]}
-
-
-def train(overrides: list[str], data: Path, run_dir: Path) -> None:
-    words = [sys.executable, "-m", "fer_lightning.train", *overrides, f"data.dir={data}", f"hydra.run.dir={run_dir}"]
-    if subprocess.run(words, check=False).returncode:
-        raise SystemExit(f"error: training {' '.join(overrides)} failed")
+RECIPES = {"ours": ["+experiment=best"], "notebook": ["+experiment=notebook", "data.split=official"]}
 
 
 def epochs_of(run_dir: Path) -> list[dict[str, Any]]:
@@ -57,26 +50,28 @@ def main() -> None:
     )
     parser.add_argument("data", type=Path, metavar="DIR", help="the folder with FER2013")
     parser.add_argument("--target", type=float, default=NOTEBOOK_ACCURACY, help="accuracy, 0..1 (default %(default)s)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("outputs/time_to_accuracy"), help="where runs go (default %(default)s)"
+    )
     parser.add_argument("--ours", type=Path, metavar="RUN_DIR", help="a finished run of our recipe")
     parser.add_argument("--notebook", type=Path, metavar="RUN_DIR", help="a finished run of the notebook's recipe")
     arguments = parser.parse_args()
-    given = {"ours": arguments.ours, "the notebook's": arguments.notebook}
     table = make_table(
         f"Time to {arguments.target:.1%} on PublicTest",
         ("recipe", "seconds", "epochs", "best", "of epochs", "s/epoch"),
         caption=describe("torch", "lightning"),
     )
-    with tempfile.TemporaryDirectory() as folder:
-        for name, overrides in RECIPES.items():
-            run_dir = given[name] or Path(folder) / name.split()[-1]
-            if given[name] is None:
-                train(overrides, arguments.data, run_dir)
-            epochs = epochs_of(run_dir)
-            seconds, count = time_to(epochs, arguments.target)
-            best = max(epoch.get("val_accuracy", 0) for epoch in epochs)
-            mean = sum(epoch["seconds"] for epoch in epochs) / len(epochs)
-            reached = ("never", "-") if seconds is None else (f"{seconds:,.0f}", str(count))
-            table.add_row(name, *reached, f"{best:.1%}", str(len(epochs)), f"{mean:,.0f}")
+    for name, words in RECIPES.items():
+        run_dir: Path | None = getattr(arguments, name)
+        if run_dir is None:
+            run_dir = arguments.out / name
+            trained(run_dir, [*words, f"data.dir={arguments.data}"])
+        epochs = epochs_of(run_dir)
+        seconds, count = time_to(epochs, arguments.target)
+        best = max(epoch.get("val_accuracy", 0) for epoch in epochs)
+        mean = sum(epoch["seconds"] for epoch in epochs) / len(epochs)
+        reached = ("never", "-") if seconds is None else (f"{seconds:,.0f}", str(count))
+        table.add_row(name, *reached, f"{best:.1%}", str(len(epochs)), f"{mean:,.0f}")
     Console().print(table)
 
 

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from fer_lightning.commands import charting
 from fer_lightning.constants import LABELS, PRETRAINED, PRETRAINED_PHONE
-from fer_lightning.errors import FerError, exit_on_user_error, sentence
+from fer_lightning.errors import FerError, Terminated, exit_on_user_error, sentence
 from fer_lightning.inference import sources, video
 from fer_lightning.inference.annotate import annotate
 from fer_lightning.inference.copies import ANNOTATED, CHART, OVER_TIME, Copies, Crops
@@ -217,9 +217,10 @@ class _Run:
                     if copy is not None:
                         copy.write(annotate(frame, followed), seconds)
                     progress.advance(task)
-            except KeyboardInterrupt:
-                if not isinstance(source, int) or not times:  # Ctrl-C is the normal way to stop a camera
-                    raise
+            except KeyboardInterrupt as interrupt:
+                is_camera = isinstance(source, int)
+                if isinstance(interrupt, Terminated) or not is_camera or not times:
+                    raise  # but Ctrl-C is the normal way to stop a camera
         self._readings.sum_up(name, answers, len(times) / (time.perf_counter() - started))
         if self._copies is not None:
             messages.print(f"annotated video: {plain(self._copies.path(source, ANNOTATED, '.mp4'))}")

@@ -47,7 +47,9 @@ def choose(data: Any, count: int, seed: int) -> tuple[Chosen, Chosen]:
     datamodule: FaceDataModule = instantiate(data)
     datamodule.setup()
     faces = datamodule.faces
-    val = datamodule.rows("val")[:count]
+    val = datamodule.rows("val")
+    if len(val) > count:
+        val = val[np.arange(count) * len(val) // count]  # spread, because image folders are sorted by class
     compared = Chosen(faces.pixels[val], faces.labels[val], f"val split of {faces.name}")
     if len(val) < count:
         drawn = _drawn(val=count - len(val))

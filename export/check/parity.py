@@ -10,8 +10,6 @@ from torch import Tensor, nn
 from fer_lightning.constants import MAX_PIXEL
 from fer_lightning.errors import FerError
 
-LIMITS = ("max_difference", "agreement", "accuracy_loss")
-
 
 @dataclass(frozen=True)
 class Agreement:

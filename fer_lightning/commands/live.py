@@ -14,6 +14,8 @@ from fer_lightning.inference.tracking import Follower
 from fer_lightning.inference.video import VideoSource
 
 _LINE_EVERY = 0.5  # seconds
+_LATE = 0.2  # seconds after which a frame is skipped
+_LONGEST_GAP = 0.5  # seconds without a frame, in which the window does not react either
 _LARGEST_WINDOW = (1280, 800)
 
 
@@ -41,15 +43,17 @@ def show(reader: ExpressionReader, source: Path | int) -> None:
 def _read(
     reader: ExpressionReader, frames: VideoSource, *, in_real_time: bool
 ) -> Iterator[tuple[float, Image.Image, list[Face]]]:
-    """Frames with their faces; frames of a file that are already late are skipped."""
+    """Frames with their faces; frames of a file that are already late are skipped, but not for long."""
     follower = Follower(reader)
-    started = time.perf_counter()
+    started = shown = time.perf_counter()
     for seconds, frame in frames:
-        ahead = seconds - (time.perf_counter() - started)
-        if in_real_time and ahead < -0.2:
+        now = time.perf_counter()
+        ahead = seconds - (now - started)
+        if in_real_time and ahead < -_LATE and now - shown < _LONGEST_GAP:
             continue
         if in_real_time and ahead > 0:
             time.sleep(ahead)
+        shown = time.perf_counter()
         yield seconds, frame, follower.read(frame, seconds)
 
 

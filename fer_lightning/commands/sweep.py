@@ -19,7 +19,8 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 from rich.console import Console
 
-from fer_lightning.errors import FerError, sentence
+from fer_lightning.errors import FerError, exit_on_user_error, sentence
+from fer_lightning.training.run_config import SETTINGS_FILE
 from fer_lightning.utils import files
 from fer_lightning.utils.terminal import make_table
 
@@ -35,9 +36,10 @@ _FILE_WIDTH = 1000  # characters, wider than any table: output to a file is not 
 def attempt(run: Callable[[], float], run_dir: Path) -> float | None:
     """Do one run of a sweep and return its score; None if it failed, which lets the other runs continue.
 
-    The reason for the failure is written to the run's error.txt. The score is never NaN: Hydra's Optuna plugin fails
+    The reason for the failure replaces the run's former error.txt. The score is never NaN: Hydra's Optuna plugin fails
     on NaN, but treats None as a failed trial.
     """
+    (run_dir / ERROR_FILE).unlink(missing_ok=True)
     try:
         score = run()
         return None if math.isnan(score) else score
@@ -79,7 +81,9 @@ def read_runs(folder: Path) -> list[Run]:
     Raises:
         FerError: ``folder`` contains no run.
     """
-    runs = [_read_run(path.parents[1]) for path in sorted(folder.rglob(".hydra/overrides.yaml"))]
+    folders = {path.parents[1] for path in folder.rglob(".hydra/overrides.yaml")}
+    # other commands may have written below a run
+    runs = [_read_run(each) for each in sorted(folders) if folders.isdisjoint(each.parents)]
     if not runs:
         raise FerError(f"{folder} contains no run of a sweep")
     return sorted(runs, key=_rank)
@@ -91,11 +95,21 @@ def _rank(run: Run) -> tuple[bool, float, float, str]:
 
 
 def _read_run(folder: Path) -> Run:
-    overrides = [str(word) for word in yaml.safe_load((folder / ".hydra" / "overrides.yaml").read_text()) or []]
     metrics, error = folder / "metrics.json", folder / ERROR_FILE
     scores = files.read_json(metrics) or {}
-    reason = error.read_text().strip() if error.is_file() else None
-    return Run(folder, overrides, float(scores.get("accuracy", math.nan)), scores, reason)
+    failed = not scores and error.is_file()  # a run that failed may have been resumed
+    reason = error.read_text().strip() if failed else None
+    return Run(folder, _overrides(folder), float(scores.get("accuracy", math.nan)), scores, reason)
+
+
+def _overrides(folder: Path) -> list[str]:
+    """The words of a run's first command; Hydra replaces its own record when the run is resumed."""
+    settings = folder / SETTINGS_FILE
+    saved = yaml.safe_load(settings.read_text()) if settings.is_file() else {}
+    words = saved.get("overrides")
+    if words is None:  # the run ended before it saved its settings, or is of an older version
+        words = yaml.safe_load((folder / ".hydra" / "overrides.yaml").read_text()) or []
+    return [str(word) for word in words]
 
 
 def swept(runs: Sequence[Run]) -> list[str]:
@@ -162,10 +176,19 @@ class RankedTable(Callback):
     """Concludes a sweep when it ends, also after Ctrl-C or an error of the sweeper, when Hydra calls no callback."""
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        atexit.register(_conclude_cut_off, Path(config.hydra.sweep.dir))
+        from fer_lightning.training.distributed import is_first
+
+        folder = Path(config.hydra.sweep.dir)
+        with exit_on_user_error():  # Hydra prints the traceback of an error in a callback, and goes on
+            if is_first() and (folder / "0" / ".hydra").is_dir():
+                raise FerError(
+                    f"{folder} already contains a sweep: choose another hydra.sweep.dir, or continue its unfinished "
+                    "runs one by one with resume=RUN_DIR"
+                )
+        atexit.register(_conclude_cut_off, folder)
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        from fer_lightning.training.distributed import is_first  # imported late: loads Lightning
+        from fer_lightning.training.distributed import is_first
 
         atexit.unregister(_conclude_cut_off)
         if is_first():

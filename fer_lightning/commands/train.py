@@ -100,7 +100,7 @@ def _main(cfg: DictConfig) -> float:
             check("train", cfg)
         elif is_first():
             precision.settle(cfg.trainer)  # a resumed run keeps this choice instead of measuring again
-            run_config.save(cfg, hydra_config.runtime.choices, run_dir)
+            run_config.save(cfg, hydra_config.runtime.choices, hydra_config.overrides.task, run_dir)
         run = train if cfg.ensemble_size == 1 else train_ensemble
         try:
             return run(cfg, run_dir).get("accuracy", math.nan)

@@ -25,6 +25,7 @@ def check_relations(values: Mapping[Any, Any]) -> None:
     _check_model(values)
     _check_schedule(values)
     _check_distillation(values)
+    _check_ensemble(values)
     for name, phase in (values.get("phases") or {}).items():
         if phase and phase.get("holdout") and phase.get("source", "all") == "all":
             raise FerError(
@@ -37,6 +38,16 @@ def _check_seeds(values: Mapping[Any, Any]) -> None:
     networks = values.get("ensemble_size", 1)
     if networks > 1 and not SEED.accepts(values.get("seed", 0) + networks - 1):
         raise FerError(f"seed must be at most {2**32 - networks} with ensemble_size={networks}, got {values['seed']}")
+
+
+def _check_ensemble(values: Mapping[Any, Any]) -> None:
+    trainer = values.get("trainer") or {}
+    keeps_weights = trainer.get("enable_checkpointing", True) and not trainer.get("fast_dev_run")
+    if values.get("ensemble_size", 1) > 1 and not keeps_weights:
+        raise FerError(
+            "ensemble_size above 1 needs trainer.enable_checkpointing=true and trainer.fast_dev_run=false, because the "
+            "networks are averaged from their checkpoints"
+        )
 
 
 def _check_model(values: Mapping[Any, Any]) -> None:

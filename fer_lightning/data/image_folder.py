@@ -56,7 +56,7 @@ def load_folder(folder: Path) -> Faces:
         )
     labels = np.array([label for _, label, _ in found], np.uint8)
     usage = [SPLIT_FOLDERS.index(split.name) if splits else UNKNOWN for _, _, split in found]
-    return Faces(np.stack(faces), labels, np.array(usage, np.uint8), str(folder))
+    return Faces(np.stack(faces), labels, np.array(usage, np.uint8), folder.resolve().name)
 
 
 def _visible(folder: Path) -> list[Path]:

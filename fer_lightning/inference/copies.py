@@ -42,10 +42,10 @@ class Copies:
         counts: Counter[str] = Counter()
         for source, name in names.items():
             first = stem = _shortened(name.name if isinstance(source, int) else name.stem)
-            while stem in taken:
+            while stem.casefold() in taken:  # some file systems do not tell capitals from small letters
                 counts[first] += 1
                 stem = f"{first}_{counts[first] + 1}"
-            taken.add(stem)
+            taken.add(stem.casefold())
             self._stems[source] = stem
 
     def path(self, source: Path | int, what: str, suffix: str) -> Path:
@@ -91,7 +91,7 @@ class Crops:
         self.folder = folder
         self.written = 0
         self._names = names
-        self._taken: set[Path] = set()
+        self._taken: set[str] = set()
 
     def save(self, crop: Image.Image, source: Path, number: int, count: int) -> None:
         """Write the crop of face ``number`` (from 1) of ``count``, grey, 48x48, as PNG.
@@ -102,10 +102,10 @@ class Crops:
         name = self._names[source]
         stem = _shortened(name.stem) + ("" if count == 1 else f"_face{number}")
         path, copies = name.with_name(f"{stem}.png"), 1
-        while path in self._taken:
+        while str(path).casefold() in self._taken:  # some file systems do not tell capitals from small letters
             copies += 1
             path = name.with_name(f"{stem}_{copies}.png")
-        self._taken.add(path)
+        self._taken.add(str(path).casefold())
         target = self.folder / path
         _refuse_link(target)
         if target.exists() and not _is_crop(target):

@@ -2,6 +2,7 @@
 
 import os
 import stat
+import threading
 import warnings
 from pathlib import Path
 from typing import IO
@@ -26,6 +27,8 @@ _BYTES_PER_PIXEL_WITH_ALPHA = 13
 _BYTES_PER_COEFFICIENT = 2  # those of a progressive JPEG are all in memory, even if it is decoded at a smaller size
 _STRIP_PIXELS = 1_000_000  # converted to eight bits at a time
 
+_warning_filters = threading.Lock()  # they are the process's, and two threads would restore each other's
+
 
 def open_picture(source: Path | IO[bytes]) -> Image.Image:
     """The first frame of an image in RGB, upright by its EXIF orientation, transparency over white.
@@ -36,14 +39,14 @@ def open_picture(source: Path | IO[bytes]) -> Image.Image:
         source: a regular file, or a binary stream that can seek.
 
     Raises:
-        FerError: it is missing, not a regular file, not one of ``FORMATS``, truncated, or needs more than
-            ``MAX_BYTES`` of memory.
+        FerError: it is missing, not a regular file, not one of ``FORMATS``, truncated, needs more than ``MAX_BYTES``
+            of memory, or has more pixels than Pillow opens (178,956,970 by default).
     """
     if isinstance(source, Path):
         require_regular_file(source)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about sizes, where the limit is our own, and about damaged EXIF data
+        with _warning_filters, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about large pictures, and about damaged EXIF data
             with Image.open(source, formats=FORMATS) as opened:
                 _fit_into_memory(opened, source)
                 ImageOps.exif_transpose(opened, in_place=True)

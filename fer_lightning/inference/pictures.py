@@ -25,7 +25,8 @@ def as_picture(image: Any) -> Image.Image:
     if hasattr(image, "read") and hasattr(image, "seek") and not isinstance(image, io.TextIOBase):
         return open_picture(image)
     if hasattr(image, "detach") and hasattr(image, "cpu"):  # a tensor, without importing torch to say so
-        image = image.detach().cpu().numpy()
+        image = image.detach().cpu()
+        image = (image.float() if image.is_floating_point() else image).numpy()  # NumPy has no bfloat16
     if not isinstance(image, np.ndarray):
         kind = type(image).__name__
         raise FerError(f"a picture must be a path, a binary file, a PIL image, an array or a tensor, got {kind}")

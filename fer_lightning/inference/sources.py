@@ -3,8 +3,9 @@
 import glob
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 
 from fer_lightning.errors import FerError
@@ -49,7 +50,7 @@ def find(words: Sequence[str], *, leave_out: Path | None = None) -> Sources:
     Annotated copies of earlier runs are passed over unless they are named themselves.
 
     Args:
-        leave_out: a folder whose files are passed over too.
+        leave_out: a folder below those that are named, or below the folder of a pattern, whose files are passed over.
     """
     sources = Sources()
     for word in words:
@@ -75,7 +76,7 @@ def _named_by(word: str, sources: Sources, leave_out: Path | None) -> dict[Sourc
     if word.isdecimal() and len(word) <= 4:
         return {int(word): Path(f"camera{int(word)}")}
     if glob.has_magic(word):
-        return _matching(path)
+        return _matching(path, leave_out)
     return {path: Path(path.name)}
 
 
@@ -83,10 +84,10 @@ def _in_folder(folder: Path, sources: Sources, leave_out: Path | None) -> dict[S
     found: dict[Source, Path] = {}
     skipped: Counter[str] = Counter()
     complaints = len(sources.complaints)
-    left_out = None if leave_out is None else leave_out.resolve()
+    is_left_out = _left_out_below(folder, leave_out)
     for path in sorted(_walk(folder, sources)):
         kind = _why_skipped(path)
-        if left_out is not None and path.resolve().is_relative_to(left_out):
+        if is_left_out(path):
             continue
         if kind is None:
             found[path] = path.relative_to(folder)
@@ -97,6 +98,14 @@ def _in_folder(folder: Path, sources: Sources, leave_out: Path | None) -> dict[S
     if not found and len(sources.complaints) == complaints:
         raise FerError(f"{folder} contains no pictures or videos ({', '.join(_SUFFIXES)})")
     return found
+
+
+def _left_out_below(root: Path, leave_out: Path | None) -> Callable[[Path], bool]:
+    """Whether a file is in ``leave_out``; never if all of ``root`` is, because then the user means these files."""
+    if leave_out is None or root.resolve().is_relative_to(leave_out.resolve()):
+        return lambda _: False
+    place = leave_out.resolve()
+    return lambda path: path.resolve().is_relative_to(place)
 
 
 def _walk(folder: Path, sources: Sources) -> Iterator[Path]:
@@ -121,13 +130,18 @@ def _why_skipped(path: Path) -> str | None:
     return None if path.is_file() else "not regular files"
 
 
-def _matching(pattern: Path) -> dict[Source, Path]:
+def _matching(pattern: Path, leave_out: Path | None) -> dict[Source, Path]:
     """The files that a pattern matches; unlike glob.glob's, this ** does not follow links to folders."""
     try:
         matches = sorted(Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor))))
     except ValueError as error:
         raise FerError(f"{pattern} is not a pattern: {error}") from error
-    found = [path for path in matches if path.is_file() and not path.name.startswith(".") and not is_copy(path)]
+    is_left_out = _left_out_below(Path(*takewhile(lambda part: not glob.has_magic(part), pattern.parts)), leave_out)
+    found = [
+        path
+        for path in matches
+        if path.is_file() and not path.name.startswith(".") and not is_copy(path) and not is_left_out(path)
+    ]
     if not found:
         raise FerError(f"nothing matches {pattern}")
     return {path: Path(path.name) for path in found}

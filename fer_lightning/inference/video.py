@@ -89,10 +89,13 @@ class VideoSource:
     def __iter__(self) -> Iterator[tuple[float, Image.Image]]:
         """Seconds since the first frame, and the frame, until the video ends; damaged frames are left out.
 
+        Seconds never decrease: where the times of a file start anew, as in two files joined, they go on.
+
         Raises:
             FerError: not one frame can be read.
         """
         first: float | None = None
+        seconds = 0.0
         number = 0
         started = perf_counter()
         for frame in self._decoded():
@@ -102,7 +105,9 @@ class VideoSource:
                 seconds = number / self.rate
             else:
                 first = frame.time if first is None else first
-                seconds = max(frame.time - first, 0.0)
+                if frame.time - first < seconds:
+                    first = frame.time - seconds - 1 / self.rate
+                seconds = frame.time - first
             number += 1
             picture = frame.to_image()
             turn = _TURNS.get(getattr(frame, "rotation", 0) % 360)
@@ -139,28 +144,25 @@ def writing(path: Path, rate: float) -> Iterator["VideoWriter"]:
         rate: frames a second, on average.
 
     Raises:
-        FerError: the file cannot be written, as on a full disk.
+        FerError: the file cannot be written.
+        OSError: the disk is full.
     """
-    with replacing(path) as temporary:
+    with replacing(path) as temporary, temporary.open("wb", buffering=0) as file:
+        writer = VideoWriter(file, path, rate)
         try:
-            with temporary.open("wb") as file:
-                writer = VideoWriter(file, rate)
-                try:
-                    yield writer
-                    writer.finish()
-                except BaseException:
-                    writer.abandon()
-                    raise
-        except OSError as error:
-            reason = "the disk may be full" if error.errno in NO_ROOM else error.strerror or str(error)
-            raise FerError(f"{path} could not be written; {reason}") from error
+            yield writer
+            writer.finish()
+        except BaseException:
+            writer.abandon()
+            raise
 
 
 class VideoWriter:
     """Writes RGB frames of one size as H.264, which browsers play; see ``writing``."""
 
-    def __init__(self, file: Any, rate: float) -> None:
+    def __init__(self, file: Any, path: Path, rate: float) -> None:
         self._av = _pyav()
+        self._path = path
         self._container = self._av.open(file, "w", format="mp4")
         self._rate = rate
         self._stream: Any = None
@@ -168,14 +170,25 @@ class VideoWriter:
 
     def finish(self) -> None:
         """Write what the encoder holds back, and the index."""
-        if self._stream is not None:
-            self._container.mux(self._stream.encode())
-        self._container.close()
+        with self._named_errors():
+            if self._stream is not None:
+                self._container.mux(self._stream.encode())
+            self._container.close()
 
     def abandon(self) -> None:
         """Close an unfinished file, which may no longer be writable."""
         with contextlib.suppress(OSError, self._av.FFmpegError):
             self._container.close()
+
+    @contextlib.contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        """Errors that name the file, which FFmpeg's do not."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno in NO_ROOM:
+                raise OSError(error.errno, error.strerror, str(self._path)) from error
+            raise FerError(f"{self._path} could not be written; {error.strerror or error}") from error
 
     def write(self, frame: Image.Image, seconds: float | None = None) -> None:
         """Add a frame.
@@ -197,4 +210,5 @@ class VideoWriter:
         wanted = self._last + step if seconds is None and self._last >= 0 else round((seconds or 0) * _CLOCK)
         self._last = encoded.pts = max(wanted, self._last + 1)
         encoded.time_base = Fraction(1, _CLOCK)
-        self._container.mux(self._stream.encode(encoded))
+        with self._named_errors():
+            self._container.mux(self._stream.encode(encoded))

@@ -11,7 +11,7 @@ from fer_lightning.errors import FerError
 
 View = Callable[[Tensor], Tensor]
 
-_CROP = 44  # side in pixels; the network accepts 40 to 48
+_CROP = 44  # side in pixels
 
 # the values that a list of transforms combines: mirroring, shift in pixels (right, down), scale
 _FLIPS = (False, True)

@@ -35,7 +35,7 @@ def by_class(pixels: np.ndarray, labels: np.ndarray, class_names: Sequence[str],
         axes.set_xticks([])
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
-        axes.set_title(f"Training faces of {data}")
+        axes.set_title(f"Training faces of {data}", parse_math=False)
         save(figure, path)
 
 
@@ -57,7 +57,7 @@ def captioned(pixels: np.ndarray, captions: Sequence[str], title: str, path: Pat
         for axes, face, caption in zip(grid.flat, pixels, captions, strict=False):
             axes.imshow(face, cmap="gray", vmin=0, vmax=255)
             axes.text(0.5, -0.05, caption, transform=axes.transAxes, ha="center", va="top", fontsize=8)
-        figure.suptitle(title)
+        figure.suptitle(title, parse_math=False)
         figure.tight_layout()
         save(figure, path)
 
@@ -87,5 +87,5 @@ def heat(pixels: np.ndarray, heats: np.ndarray, captions: Sequence[str], title: 
                 axes.imshow(face, cmap="gray", vmin=0, vmax=255)
             warm.imshow(warmth, cmap="inferno", vmin=0, vmax=1, alpha=0.55)
             plain.text(1.05, -0.05, caption, transform=plain.transAxes, ha="center", va="top", fontsize=9)
-        figure.suptitle(title, y=1 - 0.1 / height)
+        figure.suptitle(title, y=1 - 0.1 / height, parse_math=False)
         save(figure, path)

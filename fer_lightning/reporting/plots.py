@@ -29,7 +29,7 @@ def class_counts(counts: np.ndarray, class_names: Sequence[str], data: str, path
         bars = axes.bar(class_names, counts, color=BLUE)
         axes.bar_label(bars, labels=[f"{count:,}" for count in counts])
         axes.set_ylabel("training faces")
-        axes.set_title(f"Classes in {data}: {counts.sum():,} training faces")
+        axes.set_title(f"Classes in {data}: {counts.sum():,} training faces", parse_math=False)
         save(figure, path)
 
 
@@ -53,7 +53,7 @@ def history(phases: Sequence[tuple[str, Epochs]], title: str, path: Path) -> Non
             axis.xaxis.get_major_locator().set_params(integer=True)
             _mark_phases(axis, phases)
         axes[0].legend(loc="best")
-        figure.suptitle(title)
+        figure.suptitle(title, parse_math=False)
         figure.tight_layout()
         save(figure, path)
 
@@ -85,7 +85,7 @@ def confusion(scores: dict[str, Any], title: str, path: Path) -> None:
         axes.set_yticks(range(len(names)), names)
         axes.set_xlabel("predicted")
         axes.set_ylabel("label")
-        axes.set_title(f"{title}\naccuracy {scores['accuracy']:.1%} on {scores['n']:,} faces")
+        axes.set_title(f"{title}\naccuracy {scores['accuracy']:.1%} on {scores['n']:,} faces", parse_math=False)
         axes.spines[:].set_visible(False)
         figure.colorbar(image, label="share of the label's faces", fraction=0.046)
         save(figure, path)
@@ -101,7 +101,7 @@ def per_class(scores: dict[str, Any], title: str, path: Path) -> None:
             axes.bar(places, [scores["per_class"][label][key] for label in names], 0.25, color=colour, label=key)
         axes.set_xticks(range(len(names)), names)
         axes.set_ylim(0, 1)
-        axes.set_title(f"{title}: macro F1 {scores['macro_f1']:.3f}")
+        axes.set_title(f"{title}: macro F1 {scores['macro_f1']:.3f}", parse_math=False)
         axes.legend(ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.1))
         save(figure, path)
 
@@ -207,7 +207,8 @@ def sweep(values: Sequence[Mapping[str, str]], accuracies: Sequence[float], path
             bars = axes.barh(range(len(values)), np.nan_to_num(scores), color=BLUE)
             labels = [_NO_SCORE if np.isnan(score) else f"{score:.1f}" for score in scores]
             axes.bar_label(bars, labels=labels, padding=3)
-            axes.set_yticks(range(len(values)), [" ".join(f"{k}={v}" for k, v in run.items()) for run in values])
+            words = [" ".join(f"{key}={value}" for key, value in run.items()) for run in values]
+            axes.set_yticks(range(len(values)), words, parse_math=False)
             axes.invert_yaxis()
             axes.set_xlabel("accuracy on the val split, %")
             save(figure, path)

@@ -15,8 +15,8 @@ from fer_lightning.training import data_kind, metrics
 from fer_lightning.training.classifier import ExpressionClassifier
 
 # the keys that determine the splits; by default a checkpoint is scored on the splits it was trained with.
-# The last four determine the synthetic faces of data=sample
-SPLIT_KEYS = ("split", "split_seed", "val_fraction", "drop_leaks", "train", "val", "test", "seed")
+# target determines which training rows data=ferplus has, and the last four the synthetic faces of data=sample
+SPLIT_KEYS = ("split", "split_seed", "val_fraction", "drop_leaks", "target", "train", "val", "test", "seed")
 
 
 class Evaluator:

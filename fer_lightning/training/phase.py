@@ -59,7 +59,8 @@ class PhaseResult:
         examples: number of rows trained on; 0 if the phase was skipped.
         epochs: number of epochs trained.
         history: one entry per epoch (see callbacks/history.py).
-        best_val_accuracy: accuracy of the best epoch, on the rows the phase validated on.
+        best_val_accuracy: accuracy of the best epoch, on the rows the phase validated on; another score if
+            ``callbacks.checkpoint.monitor`` names one.
         scores: scores on the val split of the weights that the next phase starts from (``metrics.score``).
     """
 

@@ -94,6 +94,8 @@ def fit_phase(
         logger=[make_logger(logger, folder) for logger in cfg.logger.values() if logger is not None],
         default_root_dir=str(folder),
     )
+    # with max_steps, Lightning 2.6 resumes a finished epoch as if it were unfinished, and ends it a second time
+    trainer.fit_loop._iteration_based_training = lambda: False  # type: ignore[method-assign]
     datamodule.phase = datamodule.phase_data(
         augment=phase.augment, rows=rows, holdout=phase.holdout, distinct_epochs=distinct_epochs
     )
@@ -104,7 +106,9 @@ def fit_phase(
             trainer.fit(module, datamodule=datamodule, ckpt_path=resumed, weights_only=True)
     except KeyboardInterrupt as interrupt:
         raise stopped(interrupt) from None
-    wrote_none = trainer.strategy.broadcast(not last.is_file())  # otherwise a slow process might see the new file
+    # without the callback, the file is what an interruption has left; broadcast, because a slow process might see the
+    # new file
+    wrote_none = trainer.strategy.broadcast(cfg.callbacks.get("last_checkpoint") is None or not last.is_file())
     if cfg.trainer.enable_checkpointing and not cfg.trainer.fast_dev_run and wrote_none:
         # trainer.max_steps and max_time can end a phase within its first epoch
         trainer.save_checkpoint(last, weights_only=False)

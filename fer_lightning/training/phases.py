@@ -41,7 +41,7 @@ def run_phases(
     """Run the phases of ``cfg.phases`` that are not done yet and yield the result of every phase.
 
     After each phase, ``module`` has the weights that the next phase starts from. A finished phase keeps its result
-    in ``done.json``; an interrupted phase resumes from its last checkpoint.
+    in ``done.json``; an interrupted phase resumes from its last checkpoint. Without checkpoints, all are trained again.
 
     Args:
         evaluate: returns the scores of ``module`` on the val split; only the first process calls it.
@@ -54,11 +54,11 @@ def run_phases(
     for index, (name, phase) in enumerate(phases.items()):
         folder = phase_folder(run_dir, index, name)
         done = folder / "done.json"
-        finished = _finished(done)
+        keeps_weights = cfg.trainer.enable_checkpointing and not cfg.trainer.fast_dev_run
+        finished = _finished(done) if keeps_weights else None
         if finished is not None:
             result = finished
-            if cfg.trainer.enable_checkpointing and not cfg.trainer.fast_dev_run:
-                _require_weights(folder, result)
+            _require_weights(folder, result)
             log.info("phase %s is already done", name)
         else:
             log.info("phase %d of %d, %s: %s", index + 1, len(phases), name, phase.in_words(cfg.trainer.max_epochs))
@@ -91,7 +91,7 @@ def _require_weights(folder: Path, result: PhaseResult) -> None:
     if not result.skipped and not path.is_file():
         raise FerError(
             f"no such file: {path}; phase {result.name} is done, but the next phase needs these weights: restore "
-            f"the file, or delete {folder / 'done.json'} to train the phase again"
+            f"the file, or delete {folder} to train the phase again"
         )
 
 

@@ -1,7 +1,7 @@
 """Save the config of a run, and load it when the run is resumed."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,15 @@ import yaml
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
+from fer_lightning.constants import SHIPPED_WEIGHTS
 from fer_lightning.errors import FerError
 from fer_lightning.utils import files, shell_words
 from fer_lightning.utils.former_names import current_target, current_values
 
-_REMOVABLE = ("phases", "callbacks", "logger")  # groups of named entries, which a run may remove or reorder
+_NAMED_ENTRIES = ("phases", "callbacks", "logger")  # groups of named entries, which a run may remove or reorder
+_ARGUMENTS = ("data", "model", "optimizer", "scheduler", "augment")  # groups of arguments, which a run may remove
+_RESULTS = ("done.json", "checkpoints/*.ckpt")
+_TRAINED = [f"{place}phases/*/{result}" for place in ("", "members/*/") for result in _RESULTS]
 
 SETTINGS_FILE = "run.yaml"  # not .hydra, which Hydra rewrites when a run is resumed
 
@@ -27,23 +31,37 @@ def plain(cfg: DictConfig) -> dict[str, Any]:
     return container  # type: ignore[return-value]
 
 
-def save(cfg: DictConfig, choices: Mapping[str, Any], run_dir: Path) -> None:
-    """Save what a resumed run needs: the chosen config of each group, and every value.
+def save(cfg: DictConfig, choices: Mapping[str, Any], overrides: Sequence[str], run_dir: Path) -> None:
+    """Save what a resumed run needs: the chosen config of each group, and every value; paths become absolute.
 
     Args:
         choices: Hydra's runtime choices, group -> config name.
+        overrides: the words of the command line, for the table of a sweep.
 
     Raises:
         FerError: ``run_dir`` already contains a run.
     """
-    if any(run_dir.glob("phases/*/done.json")) or any(run_dir.glob("phases/*/checkpoints/*.ckpt")):
+    if any(any(run_dir.glob(pattern)) for pattern in _TRAINED):
         raise FerError(
             f"{run_dir} already contains a run: resume it with {shell_words.override('resume', run_dir)}, "
             "or choose another hydra.run.dir"
         )
     groups = {group: choice for group, choice in choices.items() if group in cfg and isinstance(choice, str)}
-    files.write_text(run_dir / SETTINGS_FILE, yaml.safe_dump({"groups": groups, "values": plain(cfg)}, sort_keys=False))
+    content = {"groups": groups, "overrides": list(overrides), "values": _with_absolute_paths(plain(cfg))}
+    files.write_text(run_dir / SETTINGS_FILE, yaml.safe_dump(content, sort_keys=False))
     files.write_text(run_dir / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
+
+
+def _with_absolute_paths(values: dict[str, Any]) -> dict[str, Any]:
+    """The values with absolute paths, so that a run can be resumed from any working directory."""
+    data = {key: _absolute(value) if key in ("dir", "exclude") else value for key, value in values["data"].items()}
+    return values | {"data": data} | {key: _absolute(values[key]) for key in ("init_from", "teacher")}
+
+
+def _absolute(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_absolute(each) for each in value]
+    return str(Path(value).absolute()) if isinstance(value, str) and value not in SHIPPED_WEIGHTS else value
 
 
 def check_run(run_dir: Path) -> None:
@@ -71,8 +89,11 @@ def load(run_dir: Path) -> DictConfig:
         cfg = hydra.compose("train", overrides=[f"{group}={choice}" for group, choice in groups.items()])
         OmegaConf.set_struct(cfg, False)
         _overlay(cfg, values)
-        for group in _REMOVABLE:
+        for group in _NAMED_ENTRIES:
             cfg[group] = {name: cfg[group][name] for name in values[group]}
+        for group in (*_NAMED_ENTRIES, *_ARGUMENTS):
+            if isinstance(values[group], Mapping):
+                _remove_others(cfg[group], values[group])
     except (yaml.YAMLError, ValueError, KeyError, TypeError, AttributeError, HydraException) as error:
         raise FerError(f"{path} is damaged: {' '.join(str(error).split())}") from error
     OmegaConf.set_struct(cfg, True)
@@ -91,7 +112,10 @@ def _overlay(cfg: DictConfig, values: Mapping[str, Any]) -> None:
     for key, value in values.items():
         if str(key).startswith("_"):
             if current_target(value) != cfg.get(key):
-                raise ValueError(f"{key} is {value!r}, which differs from the packaged config")
+                raise FerError(
+                    f"{SETTINGS_FILE} has {key}={value!r}, which differs from the packaged config; a run with code of "
+                    "its own cannot be resumed"
+                )
         elif isinstance(value, Mapping):
             if not isinstance(cfg.get(key), DictConfig):
                 cfg[key] = {}
@@ -99,6 +123,15 @@ def _overlay(cfg: DictConfig, values: Mapping[str, Any]) -> None:
         else:
             _refuse_more_than_values(key, value)
             cfg[key] = value
+
+
+def _remove_others(cfg: DictConfig, values: Mapping[str, Any]) -> None:
+    """Remove the keys of ``cfg`` that the run had removed from the packaged config."""
+    for key in [key for key in cfg if key not in values]:
+        del cfg[key]
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            _remove_others(cfg[key], value)
 
 
 def _refuse_more_than_values(key: str, value: Any) -> None:

@@ -155,7 +155,8 @@ def _conclude(
     eligible = [(folder, r) for folder, r in trained if r.best_val_accuracy is not None and not r.phase.holdout]
     chosen: dict[Weights, Path | None] = {}
     if eligible:
-        folder, _ = max(eligible, key=lambda pair: pair[1].best_val_accuracy or 0.0)
+        better = min if cfg.callbacks.checkpoint.get("mode") == "min" else max
+        folder, _ = better(eligible, key=lambda pair: pair[1].best_val_accuracy or 0.0)
         best = checkpoint_path(folder, "best")
         chosen["best"] = best if best.is_file() else None
     if trained:

@@ -53,14 +53,15 @@ def make_callbacks(cfg: DictConfig, filled_in: dict[str, dict[str, Any]]) -> lis
     """Make the callbacks of a training run from the callbacks group.
 
     Args:
-        cfg: the whole config; keys of its trainer group disable some callbacks.
+        cfg: the whole config; keys of its trainer and logger groups disable some callbacks.
         filled_in: extra arguments by callback key.
     """
-    # Lightning rejects a callback that the trainer's switches disable
+    # Lightning rejects a callback that the trainer's switches disable, or that has no logger
     switched_off = {
         "progress_bar": not cfg.trainer.enable_progress_bar,
         "checkpoint": not cfg.trainer.enable_checkpointing,
         "last_checkpoint": not cfg.trainer.enable_checkpointing,
+        "lr_monitor": all(logger is None for logger in cfg.logger.values()),
     }
     return [
         instantiate(callback, **filled_in.get(key, {}))

@@ -99,8 +99,13 @@ def replacing(path: Path) -> Iterator[Path]:
     pipe, it is yielded itself. The new file keeps the permissions of the former one; without one, they follow the
     umask. A missing folder is created. The content is flushed to disk before the rename, and the rename before the
     block ends, so neither is lost if the machine crashes.
+
+    Raises:
+        IsADirectoryError: ``path`` is a folder.
     """
-    if path.exists() and not path.is_file() and not path.is_dir():
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if path.exists() and not path.is_file():
         yield path  # with its links, because the pipe behind /dev/stdout has no path of its own
         return
     target = Path(os.path.realpath(path))

@@ -4,9 +4,12 @@ import contextlib
 import logging
 import os
 import sys
+import threading
 import types
 import warnings
 from collections.abc import Iterator
+
+_standard_error = threading.RLock()
 
 
 def quiet_libraries() -> None:
@@ -35,13 +38,17 @@ def quiet_libraries() -> None:
 
 @contextlib.contextmanager
 def quiet_native_code() -> Iterator[None]:
-    """Discard what native code writes to standard error: LiteRT announces each interpreter it creates."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    try:
-        with open(os.devnull, "w") as nowhere:  # noqa: PTH123, a device
-            os.dup2(nowhere.fileno(), 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+    """Discard what native code writes to standard error: LiteRT announces each interpreter it creates.
+
+    One thread at a time, because standard error is the process's.
+    """
+    with _standard_error:
+        sys.stderr.flush()
+        kept = os.dup(2)
+        try:
+            with open(os.devnull, "w") as nowhere:  # noqa: PTH123, a device
+                os.dup2(nowhere.fileno(), 2)
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

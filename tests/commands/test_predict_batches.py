@@ -5,10 +5,12 @@ import json
 import os
 import pty
 import resource
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
+import textwrap
 
 import numpy as np
 import pytest
@@ -140,17 +142,70 @@ def test_a_full_disk_ends_an_annotated_video_in_a_sentence(folder):
             writer.write(Image.fromarray(frame))
     limit = 20_000
     assert (folder / "clip.mp4").stat().st_size > 2 * limit
+    shutil.copy(folder / "clip.mp4", folder / "other.mp4")
     process = predict(
         folder,
         "clip.mp4",
+        "other.mp4",
         "--out",
         "out",
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
     )
     assert process.returncode == 1
-    assert "error: out/clip_expressions.mp4 could not be written; the disk may be full" in process.stderr
+    (line,) = (line for line in process.stderr.splitlines() if line.startswith("error: "))
+    assert line.endswith("out/clip_expressions.mp4")
     assert "annotated video" not in process.stderr
     assert list((folder / "out").iterdir()) == []
+
+
+def test_a_reader_that_has_had_enough_of_videos(folder):
+    with video.writing(folder / "clip.mp4", 10) as writer:
+        for _ in range(40):
+            writer.write(Image.new("RGB", (64, 48)))
+    shutil.copy(folder / "clip.mp4", folder / "other.mp4")
+    command = f"{shlex.join(PREDICT)} clip.mp4 other.mp4 --json --out out | head -n 1"
+    process = subprocess.run(["bash", "-c", command], cwd=folder, capture_output=True, text=True, timeout=120)
+    assert (len(process.stdout.splitlines()), process.stderr) == (1, "")
+
+
+@pytest.mark.parametrize(
+    ("signal_number", "opened", "status"), [(signal.SIGTERM, [0], 143), (signal.SIGINT, [0, 1], 0)]
+)
+def test_sigterm_ends_all_cameras_and_ctrl_c_the_current_one(folder, signal_number, opened, status):
+    script = f"""
+        import os, sys
+        from PIL import Image
+        from fer_lightning.inference import video
+        from fer_lightning import predict
+
+        class Camera:
+            rate, frames = 30, None
+            def __init__(self, number):
+                print("camera", number, flush=True)
+            def __enter__(self):
+                return self
+            def __exit__(self, *_):
+                pass
+            def __iter__(self):
+                for number in range(50):
+                    if number == 3:
+                        os.kill(os.getpid(), {int(signal_number)})
+                    yield number / 30, Image.new("RGB", (64, 48))
+
+        video.VideoSource = Camera
+        sys.argv = ["fer-predict", "0", "1"]
+        predict.main()
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script)]
+    process = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+    assert process.returncode == status, process.stderr
+    lines = process.stdout.splitlines()
+    assert [line for line in lines if line.startswith("camera ") and len(line) == 8] == [f"camera {n}" for n in opened]
+
+
+def test_a_table_in_the_place_of_a_folder(folder):
+    process = predict(folder, "face.png", "--csv", ".")
+    assert_one_sentence(process, "Is a directory")
 
 
 def test_weights_that_are_not_numbers(folder, checkpoint):

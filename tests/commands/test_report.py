@@ -43,7 +43,15 @@ def test_scores_of_a_soup(tmp_path, capsys):
     assert "soup of 2 on the val split, 10 faces" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("content", "reason"), [(None, "no finished run"), ("{", "damaged"), ("{}", "has no phases")])
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "no finished run"),
+        ("{", "damaged"),
+        ("{}", "has no phases"),
+        ('{"chosen": ["a"], "n": 1, "n_fresh": 1, "per_class": []}', "damaged"),
+    ],
+)
 def test_no_run(tmp_path, content, reason):
     if content is not None:
         (tmp_path / "metrics.json").write_text(content)

@@ -12,7 +12,7 @@ from fer_lightning.commands import sweep
 from fer_lightning.errors import FerError
 from fer_lightning.utils import files
 from tests.fork_server import ForkedCommand
-from tests.helpers import SHRUNK, run_command
+from tests.helpers import SHRUNK, assert_one_sentence, run_command
 
 pytestmark = pytest.mark.slow
 
@@ -104,6 +104,34 @@ def test_ranks_what_is_done_so_far(tmp_path):
     process = run_command("fer_lightning.sweep", str(tmp_path), cwd=tmp_path)
     assert process.returncode == 0, process.stderr
     assert "train the best run again: python -m fer_lightning.train seed=0 optimizer=adam\n" in process.stdout
+
+
+def test_a_run_that_was_resumed_keeps_its_values(tmp_path):
+    made(tmp_path, 0, ["resume=out/0"], 0.4)
+    files.write_text(tmp_path / "0" / "run.yaml", "overrides: [seed=0, optimizer=sgd]\n")
+    files.write_text(tmp_path / "0" / sweep.ERROR_FILE, "the disk was full\n")
+    (run,) = sweep.read_runs(tmp_path)
+    assert (run.values, run.error) == ({"seed": "0", "optimizer": "sgd"}, None)
+
+
+def test_evaluations_in_a_run_are_not_runs(tmp_path):
+    made(tmp_path, 0, ["seed=0"], 0.4)
+    made(tmp_path / "0", "test", ["subset=test"], 0.9)
+    assert [run.folder.name for run in sweep.read_runs(tmp_path)] == ["0"]
+
+
+def test_a_former_failure_is_forgotten(tmp_path):
+    files.write_text(tmp_path / sweep.ERROR_FILE, "the disk was full\n")
+    assert sweep.attempt(lambda: 0.5, tmp_path) == 0.5
+    assert not (tmp_path / sweep.ERROR_FILE).exists()
+
+
+def test_a_second_sweep_does_not_take_the_place_of_the_first(swept):
+    folder, _ = swept
+    before = (folder / sweep.TABLE_FILE).read_bytes()
+    words = ("-m", *SHRUNK, "optimizer.lr=1e-4,1e-2", f"hydra.sweep.dir={folder}")
+    assert_one_sentence(run_command("fer_lightning.train", *words, cwd=folder), "already contains a sweep")
+    assert (folder / sweep.TABLE_FILE).read_bytes() == before
 
 
 def test_no_sweep(tmp_path):

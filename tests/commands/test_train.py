@@ -171,9 +171,10 @@ def test_the_votes_of_ferplus_as_labels_and_beside_them(compose, tmp_path, faces
     torch.testing.assert_close(after[:-2], before[:-2])
 
 
-def test_a_broken_off_long_run_ends_as_an_unbroken_one(train, tmp_path, monkeypatch):
+@pytest.mark.parametrize("limit", ["trainer.max_steps=-1", "trainer.max_steps=100"])
+def test_a_broken_off_long_run_ends_as_an_unbroken_one(train, tmp_path, monkeypatch, limit):
     """With moving average, per-batch schedule, progressive crops, mixing and erasing: bit for bit."""
-    words = ("+experiment=best", "vote_weight=0", "phases.fit.epochs=3", "augment.mixup=0.2", "data.train=70")
+    words = ("+experiment=best", "vote_weight=0", "phases.fit.epochs=3", "augment.mixup=0.2", "data.train=70", limit)
     whole = train(tmp_path / "whole", *words)
     noted = History.on_train_epoch_end
 
@@ -194,6 +195,35 @@ def test_a_broken_off_long_run_ends_as_an_unbroken_one(train, tmp_path, monkeypa
     assert not torch.equal(
         ends[0]["state_dict"]["network.0.weight"], ends[0]["current_model_state"]["network.0.weight"]
     )
+
+
+def test_a_stop_between_accumulated_batches_repeats_the_epoch(train, tmp_path, monkeypatch):
+    words = ("phases.baseline.epochs=2", "data.train=70", "data.batch_size=10", "trainer.accumulate_grad_batches=2")
+    whole = train(tmp_path / "whole", *words)
+    monkeypatch.setattr(
+        History,
+        "on_train_batch_end",
+        lambda self, trainer, module, outputs, batch, index: index == 2 and signal.raise_signal(signal.SIGTERM),
+    )
+    with pytest.raises(KeyboardInterrupt, match="complete epochs: 0;"):
+        train(tmp_path / "broken", *words)
+    monkeypatch.undo()
+    assert train(tmp_path / "broken", *words)["loss"] == whole["loss"]
+
+
+def test_the_best_of_all_phases_by_a_loss(train, tmp_path):
+    words = ("callbacks.checkpoint.monitor=val_loss", "callbacks.checkpoint.mode=min", "data.train=70")
+    train(tmp_path, "+experiment=hard_mining", *words, "trainer.max_epochs=1", "phases.hard_examples.lr_factor=100")
+    done = {path.parent: json.loads(path.read_text()) for path in tmp_path.glob("phases/*/done.json")}
+    best = min(done, key=lambda folder: done[folder]["best_val_accuracy"])
+    assert best.name != max(done, key=lambda folder: done[folder]["best_val_accuracy"]).name
+    assert (tmp_path / "checkpoints/best.ckpt").read_bytes() == (best / "checkpoints/best.ckpt").read_bytes()
+
+
+def test_a_run_without_checkpoints_is_trained_again(train, tmp_path):
+    words = ("trainer.enable_checkpointing=false", "phases.baseline.epochs=1", "data.train=70")
+    before = train(tmp_path, *words)
+    assert train(tmp_path, *words)["loss"] == before["loss"]
 
 
 @pytest.mark.parametrize(
@@ -304,6 +334,9 @@ def test_trains_on_folders_of_pictures(compose, tmp_path, faces):
     words = ("data=folder", f"data.dir={tmp_path}/pictures", "phases.baseline.epochs=1")
     metrics = run_training(compose("train", *small, *words), tmp_path / "run")
     assert metrics["n"] == 6  # a fifth, held out
+    settings = read(tmp_path / "run" / "checkpoints" / "last.ckpt")["hyper_parameters"]
+    assert settings["data_name"] == "pictures"
+    assert str(tmp_path) not in str(settings)
 
 
 def test_trainer_max_epochs_caps_every_phase(train, tmp_path, caplog):
@@ -321,6 +354,7 @@ def test_trainer_max_epochs_caps_every_phase(train, tmp_path, caplog):
         ["+trainer.check_val_every_n_epoch=2", "trainer.max_epochs=3"],
         ["trainer.enable_checkpointing=false", "trainer.max_epochs=1"],
         ["callbacks.checkpoint=null", "trainer.max_epochs=1"],
+        ["logger.csv=null", "logger.tensorboard=null", "trainer.max_epochs=1"],
         ["~callbacks.early_stopping", "trainer.max_epochs=1"],
     ],
 )

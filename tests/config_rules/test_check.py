@@ -182,6 +182,11 @@ def test_wrong_values_of_a_training_run(compose, word, message):
         ("train", ["data=folder"], "data.dir is required: set data.dir= to the path of a folder"),
         (
             "train",
+            ["ensemble_size=2", "trainer.fast_dev_run=true"],
+            "ensemble_size above 1 needs trainer.enable_checkpointing=true and trainer.fast_dev_run=false",
+        ),
+        (
+            "train",
             ["ensemble_size=2", "seed=4294967295"],
             "seed must be at most 4294967294 with ensemble_size=2, got 4294967295",
         ),

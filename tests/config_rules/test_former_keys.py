@@ -58,9 +58,9 @@ def test_a_former_key_in_a_config_of_the_user(compose):
 def test_a_run_of_an_earlier_version_is_resumed(compose, tmp_path):
     words = ["augment.translate=0.2", "augment.scale=0.3", "augment.random_erasing=0.4", "augment.erasing_size=9"]
     words += ["data.deduplicate=true", "data.drop_leaks=true", "data.preload_to_device=true", "ensemble_size=2"]
-    words += ["init_from=start.ckpt", "augment.size_schedule=[[0.5,40]]", "no_decay_on_norm_and_bias=true"]
+    words += [f"init_from={tmp_path}/start.ckpt", "augment.size_schedule=[[0.5,40]]", "no_decay_on_norm_and_bias=true"]
     cfg = compose("train", *SHRUNK, *words)
-    run_config.save(cfg, {"data": "sample", "augment": "affine", "phases": "baseline"}, tmp_path)
+    run_config.save(cfg, {"data": "sample", "augment": "affine", "phases": "baseline"}, [], tmp_path)
     path = tmp_path / run_config.SETTINGS_FILE
     saved = yaml.safe_load(path.read_text())
     saved["values"]["callbacks"]["resizing"] = {"until": 0.5, "size": 40}

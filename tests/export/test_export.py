@@ -13,7 +13,7 @@ import torch
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 from fer_lightning.export.bundle import inventory
-from fer_lightning.export.check.parity import LIMITS, Agreement, as_inputs, torch_probabilities
+from fer_lightning.export.check.parity import Agreement, as_inputs, torch_probabilities
 from fer_lightning.export.check.runtimes import LITERT, load
 from fer_lightning.export.convert import formats, quantize
 from fer_lightning.export.convert.keras import keras_network
@@ -22,7 +22,7 @@ from fer_lightning.export.convert.tflite import to_tflite
 from fer_lightning.export.graph.prepare import deployable, taking_pixels, taking_rgb
 from torch import nn
 
-from fer_lightning.config_rules.commands import COMMANDS, EXPORT_FORMATS
+from fer_lightning.config_rules.commands import EXPORT_FORMATS
 from fer_lightning.constants import LABELS
 from fer_lightning.data.synthetic import draw_sample
 from fer_lightning.errors import FerError
@@ -201,7 +201,6 @@ def test_formats_by_name():
     assert list(formats.chosen(["onnx"])) == ["dynamic_range", "onnx"]
     assert list(formats.chosen([])) == ["dynamic_range"]
     assert tuple(formats.FORMATS) == EXPORT_FORMATS  # those that export.formats= takes
-    assert set(LIMITS) == set(COMMANDS["export"].keys["verify"].keys["limits"].keys["onnx"].keys)
 
 
 class TestFullBundle:

@@ -1,5 +1,8 @@
 import io
+import os
 import threading
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -9,6 +12,8 @@ from PIL import Image
 from fer_lightning.constants import LABELS
 from fer_lightning.errors import FerError
 from fer_lightning.inference.bundle_files import MODEL_FILE
+from fer_lightning.inference.face_detection import FaceDetector
+from fer_lightning.inference.images import open_picture
 from fer_lightning.inference.pictures import as_picture
 from fer_lightning.inference.reader import ExpressionReader, doubt_about
 from fer_lightning.inference.tflite_model import TFLiteModel
@@ -61,6 +66,8 @@ def test_every_kind_of_image_is_the_same_image(tmp_path, faces):
         "grey tensor": torch.from_numpy(pixels)[None],
         "float tensor": torch.from_numpy(rgb).permute(2, 0, 1) / 255,
     }
+    white = torch.ones(48, 48, dtype=torch.bfloat16)
+    assert np.asarray(as_picture(white)).min() == 255
     for name, image in kinds.items():
         np.testing.assert_array_equal(np.asarray(as_picture(image)), rgb, err_msg=name)
 
@@ -128,6 +135,20 @@ def test_threads_share_a_reader(faces_only, faces):
     for thread in threads:
         thread.join()
     assert [answers[index] for index in range(20)] == expected
+
+
+def test_threads_that_load_and_open_leave_the_process_as_it_was(tmp_path, faces):
+    Image.fromarray(faces.pixels[0]).save(tmp_path / "face.png")
+    before = os.fstat(2), list(warnings.filters)
+
+    def work(_: int) -> None:
+        FaceDetector(threads=1)
+        for _ in range(20):
+            open_picture(tmp_path / "face.png")
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(8)))
+    assert (os.fstat(2), list(warnings.filters)) == before
 
 
 def test_the_package_offers_the_reader():

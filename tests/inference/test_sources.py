@@ -51,6 +51,24 @@ def test_words_that_name_nothing(folder):
 
 def test_a_folder_is_left_out(folder):
     assert list(sources.find(["p"], leave_out=Path("p/sub")).names) == [Path("p/a.jpg"), Path("p/clip.mp4")]
+    assert list(sources.find(["p/*.jpg", "p/*/*.PNG"], leave_out=Path("p/sub")).names) == [Path("p/a.jpg")]
+
+
+@pytest.mark.parametrize("place", ["p", "."])
+def test_what_is_named_itself_is_not_left_out(folder, place):
+    found = sources.find(["p", "p/sub/*"], leave_out=Path(place))
+    assert list(found.names) == [Path("p/a.jpg"), Path("p/clip.mp4"), Path("p/sub/b.PNG")]
+
+
+def test_copies_do_not_differ_in_capitals_alone(tmp_path):
+    names = {Path("IMG_1.JPG"): Path("IMG_1.JPG"), Path("img_1.png"): Path("img_1.png")}
+    paths = [str(Copies(tmp_path, names).path(source, "expressions", ".jpg")) for source in names]
+    assert len({path.casefold() for path in paths}) == 2
+    crops = Crops(tmp_path / "crops", names)
+    for source in names:
+        crops.save(Image.new("L", (48, 48)), source, 1, 1)
+    written = [path.name.casefold() for path in (tmp_path / "crops").iterdir()]
+    assert len(set(written)) == 2
 
 
 @pytest.mark.slow

@@ -34,6 +34,22 @@ def test_history_with_a_skipped_phase_and_missing_scores(tmp_path):
     assert drawn(tmp_path / "history.png")
 
 
+def test_names_that_look_like_formulas(tmp_path):
+    name = "$x_$ faces"
+    faces = draw_sample(train=14, val=0, test=0, seed=0)
+    plots.class_counts(np.bincount(faces.labels, minlength=7), LABELS, name, tmp_path / "counts.png")
+    plots.history([("fit", [])], name, tmp_path / "history.png")
+    scores = {"confusion": np.eye(7, dtype=int).tolist(), "accuracy": 1.0, "macro_f1": 1.0, "n": 7}
+    one = {"precision": 1.0, "recall": 1.0, "f1": 1.0, "support": 1}
+    plots.confusion({**scores, "per_class": dict.fromkeys(LABELS, one)}, name, tmp_path / "confusion.png")
+    plots.per_class({**scores, "per_class": dict.fromkeys(LABELS, one)}, name, tmp_path / "per_class.png")
+    plots.sweep([{"data.dir": name}, {"data.dir": "b"}], [0.5, 0.6], tmp_path / "sweep.png")
+    face_sheets.by_class(faces.pixels, faces.labels, LABELS, name, tmp_path / "faces.png")
+    face_sheets.captioned(faces.pixels[:2], ["a", "b"], name, tmp_path / "captioned.png")
+    face_sheets.heat(faces.pixels[:1], np.zeros((1, 48, 48)), ["a"], name, tmp_path / "heat.png")
+    assert all(drawn(path) for path in tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("count", [0, 12_345])
 def test_confusion_with_empty_rows_and_large_counts(tmp_path, count):
     matrix = np.zeros((7, 7), int)

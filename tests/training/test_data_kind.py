@@ -28,3 +28,10 @@ def test_drawn_faces_are_not_taken_for_data(compose):
     sample = {"_target_": "fer_lightning.data.datamodule.SampleDataModule", "train": 70}
     adopt_split(cfg, {"data": sample}, ["data.dir=d"])
     assert cfg.data._target_.endswith("factories.fer2013")
+
+
+def test_the_rows_of_ferplus_are_those_of_the_training(compose):
+    cfg = compose("evaluate", "ckpt=x", "data.dir=d")
+    soft = {"_target_": "fer_lightning.data.factories.ferplus", "target": "soft"}
+    adopt_split(cfg, {"data": soft}, ["data.dir=d"])
+    assert cfg.data.target == "soft"

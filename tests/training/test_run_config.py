@@ -13,7 +13,7 @@ from tests.helpers import SHRUNK
 def saved(compose, tmp_path):
     cfg = compose("train", *SHRUNK, "optimizer.lr=0.5")
     groups = {"data": "sample", "model": "cnn8", "optimizer": "adam", "phases": "baseline"}
-    run_config.save(cfg, groups, tmp_path)
+    run_config.save(cfg, groups, [], tmp_path)
     return tmp_path / run_config.SETTINGS_FILE
 
 
@@ -30,10 +30,35 @@ def test_values_come_back(saved):
 
 def test_entries_that_were_left_out_stay_out(compose, tmp_path):
     cfg = compose("train", *SHRUNK, "phases=hard_mining", "~phases.hard_examples", "~logger.tensorboard")
-    run_config.save(cfg, {"data": "sample", "phases": "hard_mining"}, tmp_path)
+    run_config.save(cfg, {"data": "sample", "phases": "hard_mining"}, [], tmp_path)
     cfg = load(tmp_path / run_config.SETTINGS_FILE)
     assert list(cfg.phases) == ["baseline", "balance"]
     assert list(cfg.logger) == ["csv"]
+
+
+def test_arguments_that_were_left_out_stay_out(compose, tmp_path):
+    cfg = compose("train", *SHRUNK, "augment=strong", "~augment.random_erasing", "~callbacks.checkpoint.mode")
+    run_config.save(cfg, {"data": "sample", "augment": "strong"}, [], tmp_path)
+    loaded = load(tmp_path / run_config.SETTINGS_FILE)
+    assert loaded.augment == cfg.augment
+    assert loaded.callbacks == cfg.callbacks
+
+
+def test_a_run_can_be_resumed_from_another_folder(compose, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = ("data.dir=faces", "data.exclude=rows.csv", "init_from=a.ckpt", "teacher=[pretrained,b.ckpt]")
+    run_config.save(compose("train", *words), {"data": "fer2013"}, [], tmp_path)
+    cfg = load(tmp_path / run_config.SETTINGS_FILE)
+    assert (cfg.data.dir, cfg.data.exclude) == (str(tmp_path / "faces"), str(tmp_path / "rows.csv"))
+    assert (cfg.init_from, cfg.teacher) == (str(tmp_path / "a.ckpt"), ["pretrained", str(tmp_path / "b.ckpt")])
+
+
+@pytest.mark.parametrize("result", ["phases/1-fit/done.json", "members/2/phases/1-fit/checkpoints/last.ckpt"])
+def test_a_run_or_an_ensemble_is_not_overwritten(compose, tmp_path, result):
+    (tmp_path / result).parent.mkdir(parents=True)
+    (tmp_path / result).touch()
+    with pytest.raises(FerError, match="already contains a run"):
+        run_config.save(compose("train", *SHRUNK), {}, [], tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +74,7 @@ def test_targets_do_not(saved, group, entry):
 
 def test_another_target_is_refused_and_not_forgotten(compose, tmp_path):
     cfg = compose("train", *SHRUNK, "optimizer._target_=torch.optim.RMSprop")
-    run_config.save(cfg, {"data": "sample", "optimizer": "adam"}, tmp_path)
+    run_config.save(cfg, {"data": "sample", "optimizer": "adam"}, [], tmp_path)
     with pytest.raises(FerError, match=r"torch\.optim\.RMSprop"):
         load(tmp_path / run_config.SETTINGS_FILE)
 
@@ -57,7 +82,7 @@ def test_another_target_is_refused_and_not_forgotten(compose, tmp_path):
 def test_order_of_phases_comes_back(compose, tmp_path):
     cfg = compose("train", *SHRUNK)
     cfg.phases = {"first": {"epochs": 1}, "baseline": {"epochs": 2}}
-    run_config.save(cfg, {"data": "sample", "phases": "baseline"}, tmp_path)
+    run_config.save(cfg, {"data": "sample", "phases": "baseline"}, [], tmp_path)
     assert list(load(tmp_path / run_config.SETTINGS_FILE).phases) == ["first", "baseline"]
 
 

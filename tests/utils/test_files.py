@@ -33,6 +33,15 @@ def test_replaces_and_makes_folders(tmp_path):
     assert path.stat().st_mode & 0o044  # others may read
 
 
+def test_a_folder_is_not_replaced(tmp_path):
+    def into_a_folder() -> None:
+        with files.replacing(tmp_path):
+            pytest.fail("the block must not begin")
+
+    with pytest.raises(IsADirectoryError, match=tmp_path.name):
+        into_a_folder()
+
+
 def test_a_link_stays_and_what_it_points_to_is_replaced(tmp_path):
     (tmp_path / "there").mkdir()
     (tmp_path / "there" / "a.csv").write_text("old")

@@ -14,7 +14,8 @@ class GracefulStop(L.Callback):
 
     Lightning stops training after the current batch on SIGTERM, so Ctrl-C is turned into SIGTERM. A second Ctrl-C
     stops at once, and the resumed run repeats the epoch. Runs of several processes also repeat it, because their
-    processes may be in different batches when the signal arrives.
+    processes may be in different batches when the signal arrives, and so does a stop between batches whose gradients
+    are accumulated, because a checkpoint has no gradients.
 
     Args:
         path: the checkpoint's path.
@@ -38,6 +39,8 @@ class GracefulStop(L.Callback):
     def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
         progress: Any = trainer.fit_loop.epoch_loop.batch_progress
         # after the last batch, validation and the epoch's own checkpoint still have to run
-        within_an_epoch = trainer.training and progress.current.completed > 0 and not progress.is_last_batch
-        if isinstance(exception, SIGTERMException) and within_an_epoch and trainer.world_size == 1:
+        batches = progress.current.completed
+        within_an_epoch = trainer.training and batches > 0 and not progress.is_last_batch
+        after_a_step = batches % trainer.accumulate_grad_batches == 0
+        if isinstance(exception, SIGTERMException) and within_an_epoch and after_a_step and trainer.world_size == 1:
             trainer.save_checkpoint(self._path, weights_only=False)
