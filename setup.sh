@@ -29,10 +29,10 @@ log=.venv/install.log
 PATH="$PWD/.venv/bin:$PATH"
 pip() { .venv/bin/python -m pip --disable-pip-version-check --quiet "$@" --constraint constraints.txt; }
 # uv takes a third of pip's time, but does not know the package indexes of pip's configuration; without compiled modules,
-# importing TensorFlow takes three times as long, each time where PYTHONDONTWRITEBYTECODE is set
+# importing TensorFlow takes three times as long, each time if Python may not write what it has compiled
 with_uv() {
     pip install uv &&
-        .venv/bin/uv pip install --quiet --compile-bytecode --python .venv/bin/python --constraint constraints.txt \
+        .venv/bin/uv pip install --quiet ${PYTHONDONTWRITEBYTECODE:+--compile-bytecode} --python .venv/bin/python --constraint constraints.txt \
             --editable '.[dev]'
 }
 if ! {

@@ -10,13 +10,14 @@ import signal
 
 # networks as small as these run faster on one thread, and what tests start inherits it
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("TORCH_WARM_POOL", "0")  # a pool that compiles for GPUs
 
 import copy
 import functools
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,9 +28,12 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
 from fer_lightning.config_rules.check import check
+from fer_lightning.data import synthetic
 from fer_lightning.data.faces import Faces
 from fer_lightning.data.synthetic import draw_sample
+from fer_lightning.utils.command_help import is_group
 from fer_lightning.utils.quiet import quiet_libraries
+from tests.fork_server import save_a_dot
 from tests.helpers import SHARED, SHRUNK, run_command
 
 if TYPE_CHECKING:
@@ -50,12 +54,21 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return None
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests as slow that need a full export, and so TensorFlow, a trained network or the real data.
+# test_export.py makes the full export, for which other files would wait; then the slowest files, because one that
+# begins last keeps a worker waiting, and of these no file that needs the export
+FIRST = (
+    "test_export", "test_train", "test_survival", "test_troubles", "test_readme", "test_check", "test_best_actor",
+    "test_real_data", "test_parity", "test_train_again", "test_evaluate", "test_sweep", "test_rounds", "test_access",
+    "test_packaging", "test_distributed", "test_predict_batches",
+)  # fmt: skip
 
-    Those that make the full export come first, because other files would wait for it.
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order the files, and mark tests as slow that need a full export, and so TensorFlow, a trained network or the
+    real data.
     """
-    items.sort(key=lambda item: item.path.name != "test_export.py")
+    places = {name: place for place, name in enumerate(FIRST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(FIRST)))
     for item in items:
         if {"bundle", "real_data", "trained_network"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
@@ -75,7 +88,7 @@ def compose() -> Callable[..., DictConfig]:
     """
 
     def composed(name: str, *overrides: str) -> DictConfig:
-        setting = [word for word in overrides if re.match(r"(?!hydra\.)\w+\.[\w.]+=", word)]
+        setting = [word for word in overrides if _sets_a_key(word)]
         cfg = copy.deepcopy(_composed(name, *(word for word in overrides if word not in setting)))
         for override in OverridesParser.create().parse_overrides(setting):
             if override.is_sweep_override() or not _has(cfg, override.key_or_group):
@@ -86,6 +99,12 @@ def compose() -> Callable[..., DictConfig]:
     return composed
 
 
+def _sets_a_key(word: str) -> bool:
+    """Whether the word sets a value, in place of choosing a config of a group."""
+    found = re.match(r"(?!hydra\.)(\w[\w.]*)=", word)
+    return found is not None and not is_group(found[1])
+
+
 def _has(cfg: DictConfig, key: str) -> bool:
     """Whether the config has the key, also without a value."""
     parent, _, name = key.rpartition(".")
@@ -93,8 +112,24 @@ def _has(cfg: DictConfig, key: str) -> bool:
     return isinstance(node, DictConfig) and name in node.keys()  # noqa: SIM118, a missing value counts as well
 
 
+@functools.cache
+def _sample(**sizes: int) -> Faces:
+    return draw_sample(**sizes)
+
+
 @pytest.fixture
-def train(compose: Callable[..., DictConfig]) -> Callable[..., dict]:
+def unrendered() -> Iterator[None]:
+    """Figures are composed, but not rendered, and the same drawn faces are drawn once: together most of the time."""
+    from matplotlib.figure import Figure
+
+    with pytest.MonkeyPatch.context() as patch:  # its own, because some tests undo theirs
+        patch.setattr(Figure, "savefig", save_a_dot)
+        patch.setattr(synthetic, "draw_sample", lambda **sizes: copy.deepcopy(_sample(**sizes)))
+        yield
+
+
+@pytest.fixture
+def train(compose: Callable[..., DictConfig], unrendered: None) -> Callable[..., dict]:
     """train(run_dir, *overrides) runs a shrunk training as the command would and returns its metrics.json."""
     from fer_lightning.training.runner import train as run_training
 
@@ -113,15 +148,29 @@ def faces() -> Faces:
 
 
 @pytest.fixture(scope="session")
-def trained_network() -> ExpressionCNN:
+def trained_network(tmp_path_factory: pytest.TempPathFactory) -> ExpressionCNN:
     """A small network that reads drawn faces well, half of its batch-norm scales negative, in eval mode."""
     import torch
 
     from fer_lightning.models.networks import ExpressionCNN
 
-    torch.manual_seed(0)
     network = ExpressionCNN(channels=(16, 16, 32, 32), dense=(32, 16), dropout=0.0, bn_momentum=0.1)
-    network = network.to(memory_format=torch.channels_last)  # trains in half the time
+
+    def write(folder: Path) -> None:
+        torch.manual_seed(0)
+        trained = ExpressionCNN(channels=(16, 16, 32, 32), dense=(32, 16), dropout=0.0, bn_momentum=0.1)
+        _train(trained)
+        torch.save(trained.state_dict(), folder / "weights.pt")
+
+    path = made_once(tmp_path_factory, "trained", write) / "weights.pt"
+    network.load_state_dict(torch.load(path, weights_only=True))
+    return network.eval()
+
+
+def _train(network: ExpressionCNN) -> None:
+    import torch
+
+    network.to(memory_format=torch.channels_last)  # trains in half the time
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.weight.data[::2] *= -1
@@ -135,7 +184,6 @@ def trained_network() -> ExpressionCNN:
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-    return network.eval().to(memory_format=torch.contiguous_format)
 
 
 @pytest.fixture(scope="session")

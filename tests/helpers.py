@@ -56,9 +56,11 @@ def tar_gz(files: Mapping[str, bytes]) -> bytes:
     return packed.getvalue()
 
 
-def run_command(*words: str, cwd: Path, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """``python -m WORDS``, as a user runs it."""
-    command = ForkedCommand(*words, cwd=cwd, env=env)
+def run_command(
+    *words: str, cwd: Path, env: Mapping[str, str] | None = None, pictures: bool = True
+) -> subprocess.CompletedProcess[str]:
+    """``python -m WORDS``, as a user runs it; see ``ForkedCommand``."""
+    command = ForkedCommand(*words, cwd=cwd, env=env, pictures=pictures)
     try:
         return command.wait()
     finally:

@@ -36,7 +36,7 @@ SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 def start(run_dir: Path) -> ForkedCommand:
     """Begin the run, or resume it."""
     words = [f"resume={run_dir}"] if (run_dir / "run.yaml").is_file() else [*TRAINING, f"hydra.run.dir={run_dir}"]
-    return ForkedCommand("fer_lightning.train", *words, cwd=run_dir.parent)
+    return ForkedCommand("fer_lightning.train", *words, cwd=run_dir.parent, pictures=False)
 
 
 def finish(run_dir: Path) -> float:

@@ -28,14 +28,14 @@ def folder(tmp_path, faces):
     return tmp_path
 
 
-def evaluate(folder, *words):
-    return run_command("fer_lightning.evaluate", *words, f"hydra.run.dir={folder}/out", cwd=folder)
+def evaluate(folder, *words, pictures=False):
+    return run_command("fer_lightning.evaluate", *words, f"hydra.run.dir={folder}/out", cwd=folder, pictures=pictures)
 
 
 @pytest.mark.parametrize("subset", ["val", "test"])
 def test_scores_a_split(folder, subset):
     checkpoint = save_checkpoint(folder / "best.ckpt")
-    process = evaluate(folder, f"ckpt={checkpoint}", f"data.dir={folder}", f"subset={subset}")
+    process = evaluate(folder, f"ckpt={checkpoint}", f"data.dir={folder}", f"subset={subset}", pictures=True)
     assert process.returncode == 0, process.stderr
     metrics = json.loads((folder / "out" / "metrics.json").read_text())
     assert metrics["n"] == 7

@@ -1,9 +1,7 @@
 import zipfile
 
-import mediapipe
 import numpy as np
 import pytest
-from mediapipe.tasks.python import BaseOptions, vision
 
 from fer_lightning.constants import LABELS
 from fer_lightning.inference.tflite_model import TFLiteModel
@@ -13,6 +11,9 @@ pytestmark = pytest.mark.slow
 
 def test_mediapipe_reads_faces_by_the_metadata(bundle, faces):
     """The file tells MediaPipe how to scale the image, to divide by 255, and how the classes are called."""
+    import mediapipe  # takes five seconds, and is imported by each worker if the module does it
+    from mediapipe.tasks.python import BaseOptions, vision
+
     path = bundle / "mediapipe" / "FER2013_rgb.tflite"
     options = vision.ImageClassifierOptions(base_options=BaseOptions(model_asset_path=str(path)))
     expected = TFLiteModel(path).probabilities(faces.pixels[:7])

@@ -35,6 +35,7 @@ def runs(tmp_path_factory):
             *extra,
             f"hydra.run.dir={folder / name}",
             cwd=folder,
+            pictures=False,
         )
         assert process.returncode == 0, process.stderr
         assert process.stdout.count("Scores by phase") == 2  # after the first phase, and at the end

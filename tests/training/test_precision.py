@@ -171,7 +171,7 @@ def test_a_resumed_run_keeps_its_precision(tmp_path):
 
     def run(speeds, *words):
         env = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / str(speeds["float32"]))}
-        process = run_command("stubbed_command", json.dumps(speeds), *words, cwd=tmp_path, env=env)
+        process = run_command("stubbed_command", json.dumps(speeds), *words, cwd=tmp_path, env=env, pictures=False)
         assert process.returncode == 0, process.stderr
 
     (tmp_path / "stubbed_command.py").write_text(COMMAND)

@@ -159,7 +159,7 @@ def test_slurm_takes_a_job_back_and_runs_it_again(tmp_path, unbroken):
         time.sleep(0.05)
     command.kill()
     assert (tmp_path / "called").read_text() == "requeue 77\n"
-    again = run_command(*words, cwd=tmp_path, env={**env, "SLURM_RESTART_COUNT": "1"})
+    again = run_command(*words, cwd=tmp_path, env={**env, "SLURM_RESTART_COUNT": "1"}, pictures=False)
     assert again.returncode == 0, again.stderr
     assert f"SLURM restarted this job: resuming {tmp_path}/run" in again.stdout
     soak.compare(unbroken[0], tmp_path / "run")
