@@ -147,7 +147,7 @@ def writing(path: Path, rate: float) -> Iterator["VideoWriter"]:
         FerError: the file cannot be written.
         OSError: the disk is full.
     """
-    with replacing(path) as temporary, temporary.open("wb", buffering=0) as file:
+    with replacing(path) as temporary, temporary.open("wb") as file:
         writer = VideoWriter(file, path, rate)
         try:
             yield writer
