@@ -9,6 +9,7 @@ import numpy as np
 from omegaconf import DictConfig
 
 from fer_lightning.data.datamodule import FaceDataModule
+from fer_lightning.training.callbacks.deferred_requeue import DeferredRequeue
 from fer_lightning.training.callbacks.epoch_seed import EpochSeed
 from fer_lightning.training.callbacks.finite_loss import FiniteLoss
 from fer_lightning.training.callbacks.graceful_stop import GracefulStop
@@ -60,7 +61,7 @@ def fit_phase(
     saved = newest(last.parent)
     distinct_epochs = None if cfg.teacher is None else cfg.distillation.cached_epochs
     epoch_seed = EpochSeed(cfg.seed, index, distinct_epochs)
-    callbacks: list[L.Callback] = [SharedPrecision(), FiniteLoss(), history, epoch_seed]
+    callbacks: list[L.Callback] = [SharedPrecision(), FiniteLoss(), history, epoch_seed, DeferredRequeue()]
     rows: np.ndarray | None = None
     if phase.source != "all":
         rows = None if saved is None else HardExampleMining.rows_in(saved[1])

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.loggers import TensorBoardLogger
 
 from fer_lightning import errors
 from fer_lightning.training import checkpoint_io
@@ -163,6 +164,26 @@ def test_slurm_takes_a_job_back_and_runs_it_again(tmp_path, unbroken):
     assert again.returncode == 0, again.stderr
     assert f"SLURM restarted this job: resuming {tmp_path}/run" in again.stdout
     soak.compare(unbroken[0], tmp_path / "run")
+
+
+def test_slurms_signal_waits_for_the_end_of_the_batch(train, tmp_path, monkeypatch):
+    """TensorBoard's writer may hold its lock when the signal arrives."""
+    said = []
+    former = signal.signal(signal.SIGUSR1, lambda *_: said.append("handled"))
+    log = TensorBoardLogger.log_metrics
+
+    def logged(self, *args, **kwargs):
+        signal.raise_signal(signal.SIGUSR1)
+        log(self, *args, **kwargs)
+        said.append("logged")
+
+    monkeypatch.setattr(TensorBoardLogger, "log_metrics", logged)
+    try:
+        train(tmp_path, "data.train=70", "phases.baseline.epochs=2")
+    finally:
+        signal.signal(signal.SIGUSR1, former)
+    assert "handled" in said
+    assert said[0] == "logged"
 
 
 def test_a_loss_that_is_no_number(tmp_path):
