@@ -32,8 +32,8 @@ pip() { .venv/bin/python -m pip --disable-pip-version-check --quiet "$@" --const
 # importing TensorFlow takes three times as long, each time if Python may not write what it has compiled
 with_uv() {
     pip install uv &&
-        .venv/bin/uv pip install --quiet ${PYTHONDONTWRITEBYTECODE:+--compile-bytecode} --python .venv/bin/python --constraint constraints.txt \
-            --editable '.[dev]'
+        .venv/bin/uv pip install --quiet ${PYTHONDONTWRITEBYTECODE:+--compile-bytecode} --python .venv/bin/python \
+            --constraint constraints.txt --editable '.[dev]'
 }
 if ! {
     { with_uv || pip install --editable '.[dev]'; } &&

@@ -9,6 +9,7 @@ from hydra.utils import instantiate
 from fer_lightning.constants import NUM_CLASSES
 from fer_lightning.data import synthetic
 from fer_lightning.data.datamodule import FaceDataModule
+from fer_lightning.data.splits import spread
 
 CALIBRATION_FACES = 70  # per class
 
@@ -48,8 +49,7 @@ def choose(data: Any, count: int, seed: int) -> tuple[Chosen, Chosen]:
     datamodule.setup()
     faces = datamodule.faces
     val = datamodule.rows("val")
-    if len(val) > count:
-        val = val[np.arange(count) * len(val) // count]  # spread, because image folders are sorted by class
+    val = spread(val, min(count, len(val)))
     compared = Chosen(faces.pixels[val], faces.labels[val], f"val split of {faces.name}")
     if len(val) < count:
         drawn = _drawn(val=count - len(val))

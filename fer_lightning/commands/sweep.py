@@ -14,13 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 from rich.console import Console
 
 from fer_lightning.errors import FerError, exit_on_user_error, sentence
-from fer_lightning.training.run_config import SETTINGS_FILE
+from fer_lightning.training.run_config import overrides_of
 from fer_lightning.utils import files
 from fer_lightning.utils.terminal import make_table
 
@@ -99,17 +98,7 @@ def _read_run(folder: Path) -> Run:
     scores = files.read_json(metrics) or {}
     failed = not scores and error.is_file()  # a run that failed may have been resumed
     reason = error.read_text().strip() if failed else None
-    return Run(folder, _overrides(folder), float(scores.get("accuracy", math.nan)), scores, reason)
-
-
-def _overrides(folder: Path) -> list[str]:
-    """The words of a run's first command; Hydra replaces its own record when the run is resumed."""
-    settings = folder / SETTINGS_FILE
-    saved = yaml.safe_load(settings.read_text()) if settings.is_file() else {}
-    words = saved.get("overrides")
-    if words is None:  # the run ended before it saved its settings, or is of an older version
-        words = yaml.safe_load((folder / ".hydra" / "overrides.yaml").read_text()) or []
-    return [str(word) for word in words]
+    return Run(folder, overrides_of(folder), float(scores.get("accuracy", math.nan)), scores, reason)
 
 
 def swept(runs: Sequence[Run]) -> list[str]:
@@ -176,7 +165,7 @@ class RankedTable(Callback):
     """Concludes a sweep when it ends, also after Ctrl-C or an error of the sweeper, when Hydra calls no callback."""
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        from fer_lightning.training.distributed import is_first
+        from fer_lightning.training.distributed import is_first  # imported late: loads Lightning
 
         folder = Path(config.hydra.sweep.dir)
         with exit_on_user_error():  # Hydra prints the traceback of an error in a callback, and goes on

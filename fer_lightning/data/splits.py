@@ -39,6 +39,16 @@ class PhaseData:
     distinct_epochs: int | None = None
 
 
+def spread(rows: np.ndarray, count: int) -> np.ndarray:
+    """``count`` of the rows, spread evenly, because those of image folders are sorted by class.
+
+    Args:
+        rows: int64.
+        count: at most the number of rows.
+    """
+    return rows[np.arange(count) * len(rows) // max(count, 1)]
+
+
 def official_splits(faces: Faces) -> Splits:
     """Kaggle's splits: Training, PublicTest, PrivateTest.
 

@@ -102,9 +102,9 @@ def _in_folder(folder: Path, sources: Sources, leave_out: Path | None) -> dict[S
 
 def _left_out_below(root: Path, leave_out: Path | None) -> Callable[[Path], bool]:
     """Whether a file is in ``leave_out``; never if all of ``root`` is, because then the user means these files."""
-    if leave_out is None or root.resolve().is_relative_to(leave_out.resolve()):
+    place = None if leave_out is None else leave_out.resolve()
+    if place is None or root.resolve().is_relative_to(place):
         return lambda _: False
-    place = leave_out.resolve()
     return lambda path: path.resolve().is_relative_to(place)
 
 

@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 
 from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.data.row_numbers import read_row_numbers
+from fer_lightning.data.splits import spread
 from fer_lightning.training.classifier import ExpressionClassifier
 from fer_lightning.training.distributed import is_first
 from fer_lightning.training.metrics import predict_logits
@@ -70,14 +71,14 @@ def mined_rows(
 def candidate_rows(trainer: L.Trainer, datamodule: FaceDataModule) -> np.ndarray:
     """The training rows to mine, int64: all, or with trainer.limit_train_batches as many as one epoch trains on.
 
-    The rows are spread evenly over the training split, because it may be sorted by class.
+    The rows are spread evenly over the training split.
     """
     rows, limit = datamodule.rows("train"), trainer.limit_train_batches
     if isinstance(limit, float):
         count = int(len(rows) * limit)
     else:
         count = min(len(rows), limit * datamodule.batch_size * trainer.world_size)
-    return rows[np.arange(count) * len(rows) // max(count, 1)]
+    return spread(rows, count)
 
 
 def mine(trainer: L.Trainer, module: ExpressionClassifier, datamodule: FaceDataModule, rows: np.ndarray) -> np.ndarray:

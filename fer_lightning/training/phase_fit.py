@@ -22,7 +22,7 @@ from fer_lightning.training.phase import Phase, PhaseResult, checkpoint_path
 from fer_lightning.training.precision import SharedPrecision
 from fer_lightning.training.run_config import plain
 from fer_lightning.training.signals import raising_keyboard_interrupt
-from fer_lightning.training.trainers import make_callbacks, make_logger, make_trainer
+from fer_lightning.training.trainers import keeps_weights, make_callbacks, make_logger, make_trainer
 from fer_lightning.utils import shell_words
 
 log = logging.getLogger(__name__)
@@ -110,7 +110,7 @@ def fit_phase(
     # without the callback, the file is what an interruption has left; broadcast, because a slow process might see the
     # new file
     wrote_none = trainer.strategy.broadcast(cfg.callbacks.get("last_checkpoint") is None or not last.is_file())
-    if cfg.trainer.enable_checkpointing and not cfg.trainer.fast_dev_run and wrote_none:
+    if keeps_weights(cfg.trainer) and wrote_none:
         # trainer.max_steps and max_time can end a phase within its first epoch
         trainer.save_checkpoint(last, weights_only=False)
     best = getattr(trainer.checkpoint_callback, "best_model_score", None)

@@ -26,6 +26,7 @@ from fer_lightning.training.phase import (
     phase_folder,
 )
 from fer_lightning.training.phase_fit import fit_phase
+from fer_lightning.training.trainers import keeps_weights
 from fer_lightning.utils import files
 
 log = logging.getLogger(__name__)
@@ -54,8 +55,7 @@ def run_phases(
     for index, (name, phase) in enumerate(phases.items()):
         folder = phase_folder(run_dir, index, name)
         done = folder / "done.json"
-        keeps_weights = cfg.trainer.enable_checkpointing and not cfg.trainer.fast_dev_run
-        finished = _finished(done) if keeps_weights else None
+        finished = _finished(done) if keeps_weights(cfg.trainer) else None
         if finished is not None:
             result = finished
             _require_weights(folder, result)

@@ -70,6 +70,19 @@ def check_run(run_dir: Path) -> None:
         raise FerError(f"resume must be the directory of a run, got {run_dir}: it has no {SETTINGS_FILE}")
 
 
+def overrides_of(run_dir: Path) -> list[str]:
+    """The words of a run's first command, for a table.
+
+    Hydra's own record is of the last command; it is the only one if the run ended before its settings were saved, or is
+    of an older version.
+    """
+    settings = run_dir / SETTINGS_FILE
+    words = yaml.safe_load(settings.read_text()).get("overrides") if settings.is_file() else None
+    if words is None:
+        words = yaml.safe_load((run_dir / ".hydra" / "overrides.yaml").read_text()) or []
+    return [str(word) for word in words]
+
+
 def load(run_dir: Path) -> DictConfig:
     """Compose a run's config from the packaged configs and the plain values that the run saved.
 

@@ -28,6 +28,11 @@ def make_trainer(config: DictConfig, **given: Any) -> L.Trainer:
         ) from error
 
 
+def keeps_weights(config: DictConfig) -> bool:
+    """Whether a run with this trainer group writes checkpoints."""
+    return config.enable_checkpointing and not config.fast_dev_run
+
+
 def make_logger(config: DictConfig, folder: Path) -> Logger:
     """Make a logger from an entry of the logger group; it writes below ``folder``.
 
