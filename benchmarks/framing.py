@@ -13,8 +13,10 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import track
 
+from benchmarks.arguments import positive
 from fer_lightning.constants import IMAGE_SIZE
 from fer_lightning.data import cache, kaggle_csv
+from fer_lightning.errors import exit_on_user_error
 from fer_lightning.inference.face_detection import FaceDetector
 from fer_lightning.utils.terminal import make_table
 
@@ -47,10 +49,12 @@ def main() -> None:
         prog="python -m benchmarks.framing", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("data", type=Path, metavar="DIR", help="the folder with FER2013")
-    parser.add_argument("--faces", type=int, default=3000, help="training faces, drawn with seed 0 (%(default)s)")
+    parser.add_argument("--faces", type=positive, default=3000, help="training faces, drawn with seed 0 (%(default)s)")
     arguments = parser.parse_args()
-    faces = cache.load(kaggle_csv.find_training_file(arguments.data))
-    rows = np.random.default_rng(0).choice(faces.rows_of("Training"), arguments.faces, replace=False)
+    with exit_on_user_error():
+        faces = cache.load(kaggle_csv.find_training_file(arguments.data))
+    training = faces.rows_of("Training")
+    rows = np.random.default_rng(0).choice(training, min(arguments.faces, len(training)), replace=False)
     detector = FaceDetector()
     measured = [measure(faces.pixels[row], detector) for row in track(rows, "measuring")]
     found = np.array([each for each in measured if each is not None])

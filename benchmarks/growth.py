@@ -15,6 +15,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
+from fer_lightning.errors import exit_on_user_error
 from fer_lightning.utils.environment import describe
 from fer_lightning.utils.terminal import make_table
 
@@ -85,7 +86,8 @@ def main() -> None:
         "--folder", type=Path, help="the folder for the large files (default: the system's temporary folder)"
     )
     arguments = parser.parse_args()
-    header, rows = (arguments.data / "fer2013.csv").read_bytes().split(b"\n", 1)
+    with exit_on_user_error():
+        header, rows = (arguments.data / "fer2013.csv").read_bytes().split(b"\n", 1)
     table = make_table(
         "FER2013, repeated; own memory of the parser, and of training",
         ("rows", "CSV, MB", "cache, MB", "parse, s", "MiB", "cached, s", "images/s", "epoch, min", "MiB"),

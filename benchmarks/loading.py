@@ -17,6 +17,7 @@ import pandas as pd
 from rich.console import Console
 from torchvision import datasets
 
+from benchmarks.arguments import positive
 from fer_lightning.data import cache
 from fer_lightning.utils.environment import describe
 from fer_lightning.utils.terminal import make_table
@@ -62,7 +63,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.loading", description=__doc__)
     parser.add_argument("dir", type=Path, help="the folder with Kaggle's train.csv")
     parser.add_argument(
-        "--repeat", type=int, default=3, help="number of repetitions, of which the best counts (default 3)"
+        "--repeat", type=positive, default=3, help="number of repetitions, of which the best counts (default 3)"
     )
     arguments = parser.parse_args()
     source = arguments.dir / "train.csv"

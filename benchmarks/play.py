@@ -12,6 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from benchmarks.arguments import positive
 from fer_lightning.inference.bundle_files import shipped_bundle
 from fer_lightning.play import site
 from fer_lightning.play.server import PlayServer
@@ -47,7 +48,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.play", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--repeat", type=int, default=3, help="number of loads (default %(default)s)")
+    parser.add_argument("--repeat", type=positive, default=3, help="number of loads (default %(default)s)")
     arguments = parser.parse_args()
     if EXECUTABLE is None:
         raise SystemExit("error: needs Chromium: apt-get install chromium")

@@ -26,6 +26,7 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks import photos
+from benchmarks.arguments import positive
 from fer_lightning.utils.environment import describe
 from fer_lightning.utils.terminal import make_table
 
@@ -104,14 +105,17 @@ class Contestant:
         self._name = package.name
         self.answers: list[dict[str, Any]] = []
         started = time.perf_counter()
-        self._process = subprocess.Popen(
-            package.command,
-            cwd=package.folder,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
+        try:
+            self._process = subprocess.Popen(
+                package.command,
+                cwd=package.folder,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+            )
+        except OSError as error:
+            raise SystemExit(f"error: {self._name} cannot be started: {error.strerror}: {error.filename}") from None
         self._ask([picture])
         self.start = time.perf_counter() - started
 
@@ -148,10 +152,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.reading", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--photos", type=Path, default=OPEN_SET, metavar="DIR", help="photos with truth.json")
+    parser.add_argument("--photos", type=Path, metavar="DIR", help="photos with truth.json")
     parser.add_argument("--fer", metavar="PYTHON", help="the interpreter of an environment with fer")
     parser.add_argument("--face-api", type=Path, metavar="DIR", help="the folder where face-api was installed")
-    parser.add_argument("--turns", type=int, default=3, help="number of turns through all photos (default %(default)s)")
+    parser.add_argument(
+        "--turns", type=positive, default=3, help="turns through all photos (default %(default)s)"
+    )
     arguments = parser.parse_args()
     packages = [
         Package(name, [sys.executable, "-c", OURS.format(small_faces=small) + LOOP])
@@ -163,8 +169,10 @@ def main() -> None:
     if arguments.face_api:
         packages.append(Package("face-api, SSD", ["node", "-e", FACE_API.read_text()], arguments.face_api))
     with tempfile.TemporaryDirectory() as folder:
-        judged = (arguments.photos / "truth.json").is_file()
-        known = photos.judged(arguments.photos) if judged else photos.made(Path(folder))
+        judged = arguments.photos or OPEN_SET
+        if arguments.photos and not (judged / "truth.json").is_file():
+            parser.error(f"--photos {judged} has no truth.json")
+        known = photos.judged(judged) if (judged / "truth.json").is_file() else photos.made(Path(folder))
         print_table(compare(packages, known, arguments.turns), known, arguments.turns)
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
+from benchmarks.arguments import positive
 from fer_lightning.utils.environment import describe
 from fer_lightning.utils.terminal import make_table
 
@@ -61,8 +62,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.scaling", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--steps", type=int, default=24, help="steps per epoch with one process (default %(default)s)")
-    parser.add_argument("--batch-size", type=int, default=64, help="batch size per process (default %(default)s)")
+    parser.add_argument(
+        "--steps", type=positive, default=24, help="steps an epoch with one process (default %(default)s)"
+    )
+    parser.add_argument("--batch-size", type=positive, default=64, help="batch size per process (default %(default)s)")
     arguments = parser.parse_args()
     most = torch.cuda.device_count() or 2
     counts = [2**power for power in range(most.bit_length()) if 2**power <= most]

@@ -14,9 +14,10 @@ from fer_lightning.export.check.runtimes import LITERT, ONNX_RUNTIME, is_install
 from fer_lightning.export.convert.keras import to_notebook_tflite
 from rich.console import Console
 
+from benchmarks.arguments import positive
 from fer_lightning.constants import PRETRAINED, PRETRAINED_PHONE
 from fer_lightning.errors import exit_on_user_error
-from fer_lightning.inference.bundle_files import model_path, read_manifest
+from fer_lightning.inference.bundle_files import model_path, read_manifest, require_intact
 from fer_lightning.models.networks import ExpressionCNN
 from fer_lightning.utils.environment import describe
 from fer_lightning.utils.terminal import make_table
@@ -33,7 +34,7 @@ def main() -> None:
         help=f"a folder written by python -m export, {PRETRAINED} or {PRETRAINED_PHONE}",
     )
     parser.add_argument(
-        "--turns", type=int, default=30, help=f"number of turns of {RUNS_A_TURN} runs of each file (default 30)"
+        "--turns", type=positive, default=30, help=f"number of turns of {RUNS_A_TURN} runs of each file (default 30)"
     )
     arguments = parser.parse_args()
     with exit_on_user_error(), tempfile.TemporaryDirectory() as folder:
@@ -41,6 +42,7 @@ def main() -> None:
         files = {NOTEBOOK: (LITERT, notebook)}
         for bundle in arguments.bundles:
             path = model_path(bundle)
+            require_intact(path)
             for name, entry in read_manifest(path)["files"].items():
                 runtime = entry.get("runtime")
                 if runtime in (LITERT, ONNX_RUNTIME) and is_installed(runtime):

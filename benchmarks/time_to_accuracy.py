@@ -22,11 +22,17 @@ RECIPES = {"ours": ["+experiment=best"], "notebook": ["+experiment=notebook", "d
 
 
 def epochs_of(run_dir: Path) -> list[dict[str, Any]]:
-    """The epochs of all finished phases, in order."""
+    """The epochs of all finished phases, in order; without accuracy if a phase was not scored on the val split."""
     done = sorted(run_dir.glob("phases/*/done.json"))
     if not done:
         raise SystemExit(f"error: {run_dir} contains no finished phase")
-    epochs = [epoch for path in done for epoch in json.loads(path.read_text())["history"]]
+    epochs = []
+    for path in done:
+        phase = json.loads(path.read_text())
+        for epoch in phase["history"]:
+            if phase["phase"]["holdout"]:
+                epoch.pop("val_accuracy", None)
+            epochs.append(epoch)
     if any("seconds" not in epoch for epoch in epochs):
         raise SystemExit(f"error: {run_dir} was trained by a version that did not record the seconds of each epoch")
     return epochs

@@ -9,7 +9,7 @@ Three programs take turns, so a slower machine affects all of them:
 It also prints our share of the device's matrix throughput, measured in the same run, and the share of time spent on
 loading and augmenting. The fast settings for a GPU are overrides:
   python -m benchmarks.training --batch-size 1024 --steps 200 \\
-    data.preload_to_device=true compile=max-autotune augment=strong
+    data.preload_to_device=true compile=reduce-overhead augment=strong
 """
 
 import argparse
@@ -30,6 +30,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.arguments import positive
 from fer_lightning.models.networks import ExpressionCNN
 from fer_lightning.training.classifier import ExpressionClassifier
 from fer_lightning.training.phases import run_phases
@@ -180,10 +181,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.training", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--batch-size", type=int, default=64)
-    parser.add_argument("--steps", type=int, default=20, help="steps per turn (default 20)")
+    parser.add_argument("--batch-size", type=positive, default=64)
+    parser.add_argument("--steps", type=positive, default=20, help="steps per turn (default 20)")
     parser.add_argument(
-        "--repeat", type=int, default=5, help="number of turns, of which the median is taken (default 5)"
+        "--repeat", type=positive, default=5, help="number of turns, of which the median is taken (default 5)"
     )
     parser.add_argument("--keras-only", nargs=2, type=int, metavar=("BATCH", "STEPS"), help=argparse.SUPPRESS)
     parser.add_argument(

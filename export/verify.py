@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.markup import escape
 
 from fer_lightning.errors import FerError, exit_on_user_error
 from fer_lightning.utils.command_line import argument_parser
-from fer_lightning.utils.terminal import make_table
+from fer_lightning.utils.terminal import make_table, print_table, printable
 
 from .missing_packages import explaining_missing_packages
 
@@ -61,8 +59,8 @@ def verify(folder: Path, *, with_tensorflow: bool = False) -> Verdict:
     """
     manifest = read_manifest(folder)
     wrong, not_run = _contract(folder, manifest), []
-    on_disk = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
-    wrong += [f"{name} is not in {MANIFEST_FILE}" for name in sorted(on_disk - inventory.contents(folder))]
+    found = inventory.found(folder)
+    wrong += [f"{name} is not in {MANIFEST_FILE}" for name in sorted(found - inventory.contents(folder))]
     golden = read_golden(folder)
     for name, entry in manifest["documents"].items():
         wrong += _damage(folder / name, name, entry)
@@ -87,8 +85,8 @@ def verify(folder: Path, *, with_tensorflow: bool = False) -> Verdict:
             answer, agrees = _answer(folder / name, runtime, golden.pixels, expected, golden.tolerances.get(name, 0.0))
             if not agrees:
                 wrong.append(f"{name}: wrong golden answers: {answer}")
-        table.add_row(escape(name), "changed" if damage else "intact", escape(answer))
-    Console().print(table)
+        table.add_row(printable(name), "changed" if damage else "intact", printable(answer))
+    print_table(table)
     return Verdict(wrong, not_run)
 
 
@@ -164,7 +162,7 @@ def main() -> None:
         if verdict.wrong:
             raise FerError("; ".join(verdict.wrong))
     answered = f"not run here: {', '.join(verdict.not_run)}" if verdict.not_run else "all golden answers agree"
-    print(f"{arguments.dir} has not changed since the export; {answered}")
+    print(printable(f"{arguments.dir} has not changed since the export; {answered}"))
 
 
 if __name__ == "__main__":

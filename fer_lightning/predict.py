@@ -23,7 +23,7 @@ from fer_lightning.inference.sources import Source
 from fer_lightning.inference.tracking import Follower
 from fer_lightning.reporting.readings import Readings, plain
 from fer_lightning.utils.command_line import argument_parser
-from fer_lightning.utils.files import NO_ROOM
+from fer_lightning.utils.files import NO_ROOM, require_writable
 from fer_lightning.utils.termination import raising_on_termination
 
 messages = Console(stderr=True, soft_wrap=True, highlight=False)
@@ -70,7 +70,7 @@ def _parse() -> argparse.Namespace:
         "--no-detect", dest="detect", action="store_false", help="treat each picture as one face, as in FER2013"
     )
     parser.add_argument("--json", action="store_true", help="print a line of JSON for each picture or video frame")
-    parser.add_argument("--csv", type=Path, metavar="F", help="write a row for each face into this file")
+    parser.add_argument("--csv", type=Path, metavar="F", help="write a row for each face into this file, at the end")
     parser.add_argument("--out", type=Path, metavar="DIR", help="write annotated copies and charts into this folder")
     parser.add_argument(
         "--crops",
@@ -95,16 +95,17 @@ def _show_live(arguments: argparse.Namespace) -> None:
     for option in ("json", "csv", "out", "crops"):
         if getattr(arguments, option):
             raise FerError(f"--live only shows what it reads; leave out --{option}, or leave out --live")
-    found = sources.find(arguments.paths or ["0"])
-    if found.complaints:
-        raise FerError(found.complaints[0])
-    shown = found.videos()
-    if len(found.names) != 1 or not shown:
-        named = ", ".join(map(str, arguments.paths))
-        raise FerError(f"--live takes exactly one camera or one video, got {named}")
+    shown: Source = 0
+    if arguments.paths:
+        found = sources.find(arguments.paths)
+        if found.complaints:
+            raise FerError(found.complaints[0])
+        if len(found.names) != 1 or not found.videos():
+            raise FerError(f"--live takes exactly one camera or one video, got {', '.join(arguments.paths)}")
+        shown = found.videos()[0]
     from fer_lightning.commands import live  # which loads Tk
 
-    live.show(ExpressionReader(arguments.model, detect=arguments.detect), shown[0])
+    live.show(ExpressionReader(arguments.model, detect=arguments.detect), shown)
 
 
 def _progress(*, hidden: bool) -> Progress:
@@ -133,22 +134,26 @@ class _Run:
         found = sources.find(arguments.paths, leave_out=arguments.crops)
         for complaint in found.complaints:
             self._complain(complaint)
-        for folder, kinds in found.skipped.items():
-            counts = ", ".join(f"{count:,} {kind}" for kind, count in sorted(kinds.items()))
-            messages.print(f"skipped in {plain(folder)}: {plain(counts)}")
+        for name, kinds in found.skipped.items():
+            if kinds.total():
+                counts = ", ".join(f"{kind} ({count:,})" for kind, count in sorted(kinds.items()))
+                messages.print(f"skipped in {plain(name)}: {plain(counts)}")
         if not found.names:
             raise SystemExit(1)
         for option in ("out", "crops"):
             folder = getattr(arguments, option)
-            if folder is not None and folder.exists() and not folder.is_dir():
+            if folder is None:
+                continue
+            if folder.exists() and not folder.is_dir():
                 raise FerError(f"--{option} {folder} is not a folder")
+            require_writable(folder)
         self._copies = None if arguments.out is None else Copies(arguments.out, found.names)
         self._crops = None if arguments.crops is None else Crops(arguments.crops, found.names)
         self._reader = ExpressionReader(arguments.model, detect=arguments.detect)
         self._readings = Readings(as_json=arguments.json, csv_path=arguments.csv)
         self._sources = found
         # rows printed to the same terminal already show the progress, and a bar would disturb them
-        self._prints_rows = sys.stdout.isatty()
+        self._prints_rows = sys.stdout is not None and sys.stdout.isatty()
 
     def read_everything(self) -> None:
         with self._readings:
@@ -196,7 +201,7 @@ class _Run:
 
     def _read_video(self, source: Source) -> None:
         name = video.name_of(source)
-        follower = Follower(self._reader)
+        follower = Follower(self._reader, live=isinstance(source, int))
         times: list[float] = []
         answers: list[dict[int, list[float]]] = []
         started = time.perf_counter()

@@ -27,7 +27,7 @@ def print_run(run_dir: Path) -> None:
             print_phases(metrics["phases"], metrics["data"], final=metrics)
     except FileNotFoundError:
         raise FerError(f"{run_dir} contains no finished run: no such file: {path}") from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise FerError(f"{path} is damaged: {error}") from error
 
 

@@ -4,6 +4,7 @@ The configuration reference is read from the comments in conf/, and the model ca
 weights, so neither can go stale. git ignores both pages; ``make docs`` writes them before every build.
 """
 
+import argparse
 import html
 import re
 from collections.abc import Iterator, Sequence
@@ -25,6 +26,7 @@ This page is generated from the comments in `conf/`."""
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()
     pages = {"configuration.md": "\n\n".join(configuration()), "model-card.md": model_card()}
     for name, text in pages.items():
         (ROOT / "docs" / name).write_text(text.rstrip() + "\n", encoding="utf-8")

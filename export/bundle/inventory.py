@@ -21,16 +21,22 @@ def check_place(out: Path) -> None:
         return
     if not out.is_dir():
         raise FerError(f"out={out} is a file; choose a folder")
-    found = {path.relative_to(out).as_posix() for path in out.rglob("*") if not path.is_dir()}
-    if not found:
+    existing = found(out)
+    if not existing:
         return
     try:
         owned = contents(out)
     except FerError:
         owned = set()
-    foreign = found - owned
+    foreign = existing - owned
     if foreign:
         raise FerError(f"out={out} contains {min(foreign)}, which is not part of a bundle; choose another folder")
+
+
+def found(folder: Path) -> set[str]:
+    """Return the names of all files in a folder and below it, except those that macOS adds."""
+    paths = (path for path in folder.rglob("*") if not path.is_dir() and path.name != ".DS_Store")
+    return {path.relative_to(folder).as_posix() for path in paths}
 
 
 def contents(folder: Path) -> set[str]:

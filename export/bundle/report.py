@@ -4,11 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
-
 from fer_lightning.reporting import plots
 from fer_lightning.utils import files
-from fer_lightning.utils.terminal import make_table
+from fer_lightning.utils.terminal import make_table, print_table
 
 from ..check.parity import Agreement
 
@@ -80,4 +78,4 @@ def show(rows: Sequence[Row], title: str) -> None:
     table = make_table(title, _SHORT)
     for row in rows:
         table.add_row(*row.cells()[: len(_SHORT)])
-    Console().print(table)
+    print_table(table)

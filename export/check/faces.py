@@ -10,6 +10,7 @@ from fer_lightning.constants import NUM_CLASSES
 from fer_lightning.data import synthetic
 from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.data.splits import spread
+from fer_lightning.errors import FerError
 
 CALIBRATION_FACES = 70  # per class
 
@@ -41,12 +42,16 @@ def choose(data: Any, count: int, seed: int) -> tuple[Chosen, Chosen]:
         seed: selects the training faces.
 
     Raises:
-        FerError: the data module cannot read the data.
+        FerError: the data module cannot read the data, or has other classes than the network.
     """
-    if data.dir is None:
+    if data.get("dir") is None:
         return _drawn(val=count), _drawn(train=CALIBRATION_FACES * NUM_CLASSES)
     datamodule: FaceDataModule = instantiate(data)
     datamodule.setup()
+    if len(datamodule.class_names) != NUM_CLASSES:
+        raise FerError(
+            f"the data has {len(datamodule.class_names)} classes, an exported network {NUM_CLASSES}; use data=fer2013"
+        )
     faces = datamodule.faces
     val = datamodule.rows("val")
     val = spread(val, min(count, len(val)))

@@ -8,16 +8,14 @@ from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
-from rich.console import Console
 
 from fer_lightning.constants import LABELS
 from fer_lightning.data import cache, ferplus, kaggle_csv
 from fer_lightning.data.audit import Finding, examine
 from fer_lightning.data.faces import UNKNOWN, USAGES, Faces, occurs_in
 from fer_lightning.reporting import face_sheets
-from fer_lightning.utils import files
+from fer_lightning.utils import files, terminal
 from fer_lightning.utils.quiet import quiet_libraries
-from fer_lightning.utils.terminal import make_table
 
 log = logging.getLogger(__name__)
 
@@ -68,11 +66,11 @@ def _label(faces: Faces, row: int) -> str:
 
 def print_table(findings: Iterable[Finding], faces: Faces) -> None:
     """Print a table with one line per finding: the number of groups, of rows, and of rows to exclude."""
-    table = make_table(f"{faces.name}: {len(faces):,} faces", ("problem", "groups", "rows", "to exclude"))
+    table = terminal.make_table(f"{faces.name}: {len(faces):,} faces", ("problem", "groups", "rows", "to exclude"))
     for finding in findings:
         counts = (len(finding.groups), len(finding.rows), len(finding.leave_out))
         table.add_row(finding.title, *(f"{count:,}" for count in counts))
-    Console().print(table)
+    terminal.print_table(table)
 
 
 def print_leaks(faces: Faces) -> None:

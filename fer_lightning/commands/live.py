@@ -1,7 +1,7 @@
 """``fer-predict --live``: a camera or a video in a window, or as lines on the terminal."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ from fer_lightning.inference.video import VideoSource
 
 _LINE_EVERY = 0.5  # seconds
 _LATE = 0.2  # seconds after which a frame is skipped
-_LONGEST_GAP = 0.5  # seconds without a frame, in which the window does not react either
+_LONGEST_GAP = 0.5  # seconds in which late frames are skipped
+_REACTION = 0.05  # seconds between two looks at the window's events while the next frame is not due
 _LARGEST_WINDOW = (1280, 800)
 
 
@@ -28,12 +29,12 @@ def show(reader: ExpressionReader, source: Path | int) -> None:
     """
     with VideoSource(source) as frames:
         try:
-            read = _read(reader, frames, in_real_time=not isinstance(source, int))
+            in_real_time = not isinstance(source, int)
             window = _window(f"camera {source}" if isinstance(source, int) else source.name)
             if window is None:
-                _print_lines(read)
+                _print_lines(_read(reader, frames, in_real_time=in_real_time))
             else:
-                _show_in(window, read)
+                _show_in(window, lambda wait: _read(reader, frames, in_real_time=in_real_time, wait=wait))
         except Terminated:
             raise
         except KeyboardInterrupt:
@@ -41,10 +42,18 @@ def show(reader: ExpressionReader, source: Path | int) -> None:
 
 
 def _read(
-    reader: ExpressionReader, frames: VideoSource, *, in_real_time: bool
+    reader: ExpressionReader,
+    frames: VideoSource,
+    *,
+    in_real_time: bool,
+    wait: Callable[[float], None] = time.sleep,
 ) -> Iterator[tuple[float, Image.Image, list[Face]]]:
-    """Frames with their faces; frames of a file that are already late are skipped, but not for long."""
-    follower = Follower(reader)
+    """Frames with their faces; frames of a file that are already late are skipped, but not for long.
+
+    Args:
+        wait: waits some seconds for a frame that is not due yet.
+    """
+    follower = Follower(reader, live=not in_real_time)
     started = shown = time.perf_counter()
     for seconds, frame in frames:
         now = time.perf_counter()
@@ -52,7 +61,7 @@ def _read(
         if in_real_time and ahead < -_LATE and now - shown < _LONGEST_GAP:
             continue
         if in_real_time and ahead > 0:
-            time.sleep(ahead)
+            wait(ahead)
         shown = time.perf_counter()
         yield seconds, frame, follower.read(frame, seconds)
 
@@ -83,7 +92,10 @@ def _window(title: str) -> Any:
     return window
 
 
-def _show_in(window: Any, read: Iterator[tuple[float, Image.Image, list[Face]]]) -> None:
+def _show_in(
+    window: Any, read: Callable[[Callable[[float], None]], Iterator[tuple[float, Image.Image, list[Face]]]]
+) -> None:
+    """Show what ``read`` yields, which takes the function that waits while the window reacts."""
     import tkinter
 
     from PIL import ImageTk
@@ -96,11 +108,17 @@ def _show_in(window: Any, read: Iterator[tuple[float, Image.Image, list[Face]]])
         nonlocal closed
         closed = True
 
+    def wait(seconds: float) -> None:
+        end = time.perf_counter() + seconds
+        while not closed and (rest := end - time.perf_counter()) > 0:
+            time.sleep(min(rest, _REACTION))
+            window.update()
+
     window.protocol("WM_DELETE_WINDOW", close)
     for key in ("<Escape>", "q"):
         window.bind(key, close)
     try:
-        for _, frame, faces in read:
+        for _, frame, faces in read(wait):
             shown = annotate(frame, faces)
             shown.thumbnail(_LARGEST_WINDOW)
             photo = ImageTk.PhotoImage(shown)

@@ -147,7 +147,8 @@ def conclude(folder: Path) -> None:
             cells[0] = "failed"
         table.add_row(str(rank), name, *map(_rounded, words), *cells)
     files.write_text(folder / TABLE_FILE, text.getvalue())
-    Console(width=None if sys.stdout.isatty() else _FILE_WIDTH).print(table)
+    # without markup, because values such as [a.ckpt] would be taken for it
+    Console(markup=False, width=None if sys.stdout.isatty() else _FILE_WIDTH).print(table)
     for run in runs:
         if run.error is not None:
             print(f"{run.folder} failed: {run.error.splitlines()[-1]}")

@@ -1,11 +1,13 @@
 """Draw readings on a picture: a box, a number, the label and a bar chart by each face. Pillow only."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from PIL import Image, ImageDraw, ImageFont
 
 from fer_lightning.constants import CLASS_COLOURS, LABELS
-from fer_lightning.inference.boxes import Box, intersection
+from fer_lightning.inference.boxes import Box, intersection, scaled
+from fer_lightning.inference.images import reduction
 from fer_lightning.inference.reader import Face
 
 _PANEL_ROWS = 8  # the label and seven bars
@@ -25,8 +27,9 @@ def annotate(picture: Image.Image, faces: Sequence[Face]) -> Image.Image:
     """
     canvas = picture.copy()
     draw = ImageDraw.Draw(canvas, "RGBA")
-    taken: list[Box] = [face.box for face in faces]
-    for face in faces:
+    drawn = [replace(face, box=scaled(face.box, 1 / reduction(picture))) for face in faces]
+    taken: list[Box] = [face.box for face in drawn]
+    for face in drawn:
         left, top, right, bottom = face.box
         text = max(_LEAST_TEXT, min(min(canvas.size) / 32, (bottom - top) / (_PANEL_ROWS * _ROW)))
         draw.rectangle((left, top, right - 1, bottom - 1), outline=_colour(face), width=max(2, round(text / 6)))

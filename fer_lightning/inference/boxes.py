@@ -12,6 +12,12 @@ def area(box: Box) -> float:
     return (box[2] - box[0]) * (box[3] - box[1])
 
 
+def scaled(box: Box, factor: float) -> Box:
+    """A box in a picture whose sides are ``factor`` times as long."""
+    left, top, right, bottom = box
+    return left * factor, top * factor, right * factor, bottom * factor
+
+
 def intersection(one: Box, other: Box) -> float:
     """The area that two boxes share, in square pixels."""
     width = min(one[2], other[2]) - max(one[0], other[0])

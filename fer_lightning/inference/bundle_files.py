@@ -77,6 +77,8 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def _require_file(path: Path) -> None:
+    if path.parent.is_file():
+        raise FerError(f"{path.parent} is a file; a bundle is a folder, which fer-export makes")
     if not path.parent.is_dir():
         raise FerError(f"no such folder: {path.parent}")
     if not path.is_file():

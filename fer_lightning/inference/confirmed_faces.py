@@ -16,8 +16,8 @@ _AGAIN_SCORE = 0.6  # least score of a second look if the first score is unknown
 
 # If the first score is known, the evidence for a face is the sum of the logits of all its scores. On 80 photos and 20
 # more pictures without a face, three scores of at least 0.5 whose sum is at least 1 find 210 of 222 faces and one false
-# face. Asking the full-range
-# model about undecided places finds 214 and none; a sum of 0 without asking it finds 214 and 11
+# face. Asking the full-range model about undecided places finds 214 and none; a sum of 0 without asking it finds 214
+# and 11 false faces.
 _LEAST_AGAIN = 0.4
 _CERTAIN = 1.0  # evidence that is enough after any look; 1.5 finds no more faces and takes more looks
 _UNDECIDED = 0.0  # evidence of the short-range model's looks below which the full-range model is not asked

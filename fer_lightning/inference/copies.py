@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from fer_lightning.constants import IMAGE_SIZE
 from fer_lightning.errors import FerError
 from fer_lightning.utils.files import replacing
+from fer_lightning.utils.own_files import MARK, is_own, refuse_foreign
 
 ANNOTATED = "expressions"
 CHART = "chart"
@@ -22,8 +24,12 @@ _JPEG_QUALITY = 92
 
 
 def is_copy(path: Path) -> bool:
-    """Whether a file has the name of a copy or a chart that ``Copies`` writes."""
-    return path.stem.endswith(_ENDINGS)
+    """Whether a file is a copy or a chart that ``Copies`` wrote.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    return path.stem.endswith(_ENDINGS) and is_own(path)
 
 
 class Copies:
@@ -52,21 +58,25 @@ class Copies:
         """Where a copy or a chart of ``source`` goes.
 
         Raises:
-            FerError: there is a symbolic link in its place.
+            FerError: there is a symbolic link or somebody else's file in its place.
         """
         target = self.folder / f"{self._stems[source]}_{what}{suffix}"
         _refuse_link(target)
+        refuse_foreign(target)
         return target
 
     def save(self, picture: Image.Image, source: Path | int) -> None:
-        """Write an annotated RGB picture at its size: JPEG, or PNG if it is too long for that."""
+        """Write an annotated RGB picture with its colour profile: JPEG, or PNG if it is too long for that."""
         too_long = max(picture.size) > _LONGEST_JPEG_SIDE
+        profile = picture.info.get("icc_profile")
         with replacing(self.path(source, ANNOTATED, ".png" if too_long else ".jpg")) as temporary:
             if too_long:
-                picture.save(temporary, "PNG")
+                software = PngInfo()
+                software.add_text("Software", MARK)
+                picture.save(temporary, "PNG", pnginfo=software, icc_profile=profile)
             else:
                 # chroma subsampling would blur coloured text
-                picture.save(temporary, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
+                picture.save(temporary, "JPEG", quality=_JPEG_QUALITY, subsampling=0, comment=MARK, icc_profile=profile)
         self.written += 1
 
 

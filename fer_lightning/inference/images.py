@@ -26,6 +26,8 @@ _BYTES_PER_WIDE_PIXEL = 10
 _BYTES_PER_PIXEL_WITH_ALPHA = 13
 _BYTES_PER_COEFFICIENT = 2  # those of a progressive JPEG are all in memory, even if it is decoded at a smaller size
 _STRIP_PIXELS = 1_000_000  # converted to eight bits at a time
+_DEPTHS = (255, 1023, 4095, 16383, 65535)  # largest values of 8, 10, 12, 14 and 16 bits
+_REDUCTION = "fer_lightning.reduction"  # key of a picture's info
 
 _warning_filters = threading.Lock()  # they are the process's, and two threads would restore each other's
 
@@ -33,7 +35,8 @@ _warning_filters = threading.Lock()  # they are the process's, and two threads w
 def open_picture(source: Path | IO[bytes]) -> Image.Image:
     """The first frame of an image in RGB, upright by its EXIF orientation, transparency over white.
 
-    A JPEG that would need more than ``MAX_BYTES`` is decoded at a half, a quarter or an eighth of its size.
+    A JPEG that would need more than ``MAX_BYTES`` is decoded at a half, a quarter or an eighth of its size; see
+    ``reduction``. The picture keeps the colour profile of the file if that is one for RGB.
 
     Args:
         source: a regular file, or a binary stream that can seek.
@@ -48,8 +51,9 @@ def open_picture(source: Path | IO[bytes]) -> Image.Image:
         with _warning_filters, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about large pictures, and about damaged EXIF data
             with Image.open(source, formats=FORMATS) as opened:
-                _fit_into_memory(opened, source)
+                divisor = _fit_into_memory(opened, source)
                 ImageOps.exif_transpose(opened, in_place=True)
+                opened.info[_REDUCTION] = divisor
                 return _as_rgb(opened)
     except Image.DecompressionBombError:  # Pillow's own limit
         raise FerError(f"{_name(source)} has more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels") from None
@@ -59,6 +63,11 @@ def open_picture(source: Path | IO[bytes]) -> Image.Image:
         raise
     except Exception as error:  # on damaged files Pillow raises anything, such as a TypeError for a tag of a TIFF
         raise FerError(f"{_name(source)} cannot be read as an image: {_reason(error)}") from error
+
+
+def reduction(picture: Image.Image) -> int:
+    """How many pixels of its file each pixel of an opened picture stands for, along each side: 1, 2, 4 or 8."""
+    return picture.info.get(_REDUCTION, 1)
 
 
 def _reason(error: Exception) -> str:
@@ -81,8 +90,12 @@ def require_regular_file(path: Path) -> None:
         raise FerError(f"{path} is not a regular file")
 
 
-def _fit_into_memory(opened: Image.Image, source: Path | IO[bytes]) -> None:
-    """Raise FerError if decoding takes more than ``MAX_BYTES``; a JPEG is first drafted at a smaller size."""
+def _fit_into_memory(opened: Image.Image, source: Path | IO[bytes]) -> int:
+    """The divisor of the sides at which decoding takes at most ``MAX_BYTES``, which is set for a JPEG.
+
+    Raises:
+        FerError: there is none.
+    """
     width, height = opened.size
     divisors = (1, 2, 4, 8) if opened.format in ("JPEG", "MPO") else (1,)
     needed = [_bytes_needed(opened, divisor) for divisor in divisors]
@@ -94,6 +107,7 @@ def _fit_into_memory(opened: Image.Image, source: Path | IO[bytes]) -> None:
     divisor = next(divisor for divisor, each in zip(divisors, needed, strict=True) if each <= MAX_BYTES)
     if divisor > 1:
         opened.draft(None, (max(width // divisor, 1), max(height // divisor, 1)))
+    return divisor
 
 
 def _bytes_needed(opened: Image.Image, divisor: int) -> int:
@@ -121,7 +135,14 @@ def upright_rgb(image: Image.Image) -> Image.Image:
 
 
 def _as_rgb(upright: Image.Image) -> Image.Image:
-    picture = _as_eight_bits(upright) if upright.mode in _WIDE else upright
+    picture = _composed(_as_eight_bits(upright) if upright.mode in _WIDE else upright)
+    kept = ("icc_profile", _REDUCTION) if upright.mode in ("RGB", "RGBA", "P") else (_REDUCTION,)
+    picture.info = {key: upright.info[key] for key in kept if key in upright.info}
+    return picture
+
+
+def _composed(picture: Image.Image) -> Image.Image:
+    """A picture in RGB, over white."""
     if picture.mode in _WITH_ALPHA or "transparency" in picture.info:
         picture = picture.convert("RGBA")
         canvas = Image.new("RGB", picture.size, "white")
@@ -136,7 +157,7 @@ def _as_eight_bits(picture: Image.Image) -> Image.Image:
     rows = max(_STRIP_PIXELS // width, 1)
     strips = [(0, top, width, min(top + rows, height)) for top in range(0, height, rows)]
     largest = max(float(_values(picture.crop(strip)).max()) for strip in strips)
-    most = 1 if picture.mode == "F" and largest <= 1 else 255 if largest <= 255 else 65535
+    most = 1 if picture.mode == "F" and largest <= 1 else next((each for each in _DEPTHS if largest <= each), 65535)
     grey = Image.new("L", picture.size)
     for strip in strips:
         values = np.clip(_values(picture.crop(strip)) * (255 / most), 0, 255).round().astype(np.uint8)

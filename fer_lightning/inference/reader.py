@@ -18,11 +18,11 @@ from PIL import Image
 
 from fer_lightning.constants import LABELS, SHIPPED_BUNDLES
 from fer_lightning.errors import FerError
-from fer_lightning.inference.boxes import Box
+from fer_lightning.inference.boxes import Box, scaled
 from fer_lightning.inference.bundle_files import MODEL_FILE, model_path, require_intact
 from fer_lightning.inference.face_crop import crop_face
 from fer_lightning.inference.face_detection import FaceDetector
-from fer_lightning.inference.images import as_face
+from fer_lightning.inference.images import as_face, reduction
 from fer_lightning.inference.pictures import as_picture
 from fer_lightning.inference.tflite_model import TFLiteModel, require_loadable
 
@@ -42,7 +42,7 @@ class Face:
     """An expression that was read.
 
     Attributes:
-        box: left, top, right, bottom in pixels of the upright picture.
+        box: left, top, right, bottom in pixels of the upright picture, also if a huge JPEG was read at a smaller size.
         score: the detector's certainty that it is a face, 0..1; None if nothing was detected.
         probabilities: of each of ``constants.LABELS``; they sum to 1.
         doubt: why the answer should not be trusted: ``small``, ``flat`` or ``blurred``; None without a reason.
@@ -145,24 +145,30 @@ class ExpressionReader:
         from fer_lightning.inference.tracking import Follower
         from fer_lightning.inference.video import VideoSource
 
-        follower = Follower(self)
+        follower = Follower(self, live=isinstance(source, int))
         with VideoSource(source if isinstance(source, int) else Path(source)) as frames:
             for seconds, picture in frames:
                 yield Frame(seconds, picture, follower.read(picture, seconds))
 
-    def _found(
-        self, image: Any, small_faces: bool, turned: bool, known: Iterable[Box]
-    ) -> list[tuple[Box, float | None, np.ndarray]]:
-        """The box, the score and the crop of each face."""
+    def _found(self, image: Any, small_faces: bool, turned: bool, known: Iterable[Box]) -> list["_Found"]:
         picture = as_picture(image)
+        scale = reduction(picture)
         if self._detector is None:
-            return [((0.0, 0.0, float(picture.width), float(picture.height)), None, as_face(picture))]
+            crop, (width, height) = as_face(picture), picture.size
+            return [_Found(scaled((0.0, 0.0, width, height), float(scale)), None, crop, doubt_about(crop))]
         with self._lock:
-            faces = self._detector.detect(picture, small_faces=small_faces, turned=turned, known=known)
-        return [(face.box, face.score, crop_face(picture, face)) for face in faces]
+            faces = self._detector.detect(
+                picture, small_faces=small_faces, turned=turned, known=[scaled(box, 1 / scale) for box in known]
+            )
+        found = []
+        for face in faces:
+            crop, (left, top, right, bottom) = crop_face(picture, face), face.box
+            doubt = "small" if max(right - left, bottom - top) < _SMALL else doubt_about(crop)
+            found.append(_Found(scaled(face.box, scale), face.score, crop, doubt))
+        return found
 
-    def _read(self, pictures: list[list[tuple[Box, float | None, np.ndarray]]]) -> list[list[Face]]:
-        crops = [crop for faces in pictures for *_, crop in faces]
+    def _read(self, pictures: list[list["_Found"]]) -> list[list[Face]]:
+        crops = [each.crop for found in pictures for each in found]
         if not crops:
             return [[] for _ in pictures]
         with self._lock:
@@ -170,7 +176,7 @@ class ExpressionReader:
         if not np.isfinite(answers).all():
             raise FerError("the model's answers are not finite numbers: its weights are damaged, or training diverged")
         rest = iter(answers)
-        return [[_face(*face, next(rest), number) for number, face in enumerate(faces, 1)] for faces in pictures]
+        return [[each.read_as(next(rest), number) for number, each in enumerate(found, 1)] for found in pictures]
 
 
 @dataclass(frozen=True)
@@ -188,10 +194,18 @@ class Frame:
     faces: list[Face]
 
 
-def _face(box: Box, score: float | None, crop: np.ndarray, answer: np.ndarray, number: int) -> Face:
-    probabilities = dict(zip(LABELS, (float(value) for value in answer), strict=True))
-    small = score is not None and max(box[2] - box[0], box[3] - box[1]) < _SMALL
-    return Face(box, score, probabilities, "small" if small else doubt_about(crop), crop, number)
+@dataclass(frozen=True)
+class _Found:
+    """A face before its expression is read; the attributes are those of ``Face``."""
+
+    box: Box
+    score: float | None
+    crop: np.ndarray
+    doubt: str | None
+
+    def read_as(self, answer: np.ndarray, number: int) -> Face:
+        probabilities = dict(zip(LABELS, (float(value) for value in answer), strict=True))
+        return Face(self.box, self.score, probabilities, self.doubt, self.crop, number)
 
 
 def doubt_about(crop: np.ndarray) -> str | None:
@@ -210,7 +224,7 @@ def _load(model: str | os.PathLike[str] | None) -> Probabilities:
     if path.is_dir():
         require_intact(path)
         return TFLiteModel(path / MODEL_FILE).probabilities
-    if path.suffix == ".tflite":
+    if path.suffix.lower() == ".tflite":
         require_loadable(path)
         return TFLiteModel(path).probabilities
     return _load_checkpoint(path)

@@ -15,6 +15,7 @@ from fer_lightning.inference.copies import is_copy
 Source = Path | int  # a file, or the number of a camera
 
 _SUFFIXES = (*images.SUFFIXES, *video.SUFFIXES)
+_COPY = "annotated copy or chart"
 
 
 @dataclass
@@ -25,12 +26,12 @@ class Sources:
         names: each source once, in order, with its name: a file's path below the folder that was named, or the file's
             own name; ``camera0`` for a camera.
         complaints: a sentence for each word that names nothing and each folder that cannot be read.
-        skipped: for each folder that was named, how many files in it were passed over, by kind in words.
+        skipped: for each folder or pattern that was named, how many of its files were passed over, by kind in words.
     """
 
     names: dict[Source, Path] = field(default_factory=dict)
     complaints: list[str] = field(default_factory=list)
-    skipped: dict[Path, Counter[str]] = field(default_factory=dict)
+    skipped: dict[str, Counter[str]] = field(default_factory=dict)
 
     def pictures(self) -> list[Path]:
         return [source for source in self.names if isinstance(source, Path) and not is_video(source)]
@@ -76,7 +77,7 @@ def _named_by(word: str, sources: Sources, leave_out: Path | None) -> dict[Sourc
     if word.isdecimal() and len(word) <= 4:
         return {int(word): Path(f"camera{int(word)}")}
     if glob.has_magic(word):
-        return _matching(path, leave_out)
+        return _matching(path, sources, leave_out)
     return {path: Path(path.name)}
 
 
@@ -86,15 +87,14 @@ def _in_folder(folder: Path, sources: Sources, leave_out: Path | None) -> dict[S
     complaints = len(sources.complaints)
     is_left_out = _left_out_below(folder, leave_out)
     for path in sorted(_walk(folder, sources)):
-        kind = _why_skipped(path)
         if is_left_out(path):
             continue
+        kind = _why_skipped(path)
         if kind is None:
             found[path] = path.relative_to(folder)
         else:
             skipped[kind] += 1
-    if skipped:
-        sources.skipped[folder] = skipped
+    sources.skipped[str(folder)] = skipped
     if not found and len(sources.complaints) == complaints:
         raise FerError(f"{folder} contains no pictures or videos ({', '.join(_SUFFIXES)})")
     return found
@@ -120,28 +120,35 @@ def _walk(folder: Path, sources: Sources) -> Iterator[Path]:
 
 
 def _why_skipped(path: Path) -> str | None:
-    """What keeps a file in a folder from being read, in words that a number can precede; None if nothing does."""
+    """What keeps a file in a folder from being read, in words; None if nothing does."""
     if path.name.startswith("."):  # such as the ._x.jpg that macOS writes beside x.jpg on foreign disks
         return "hidden"
     if path.suffix.lower() not in _SUFFIXES:
         return path.suffix.lower() if path.suffix else "without a suffix"
-    if is_copy(path):
-        return "annotated copies or charts"
-    return None if path.is_file() else "not regular files"
+    if not path.is_file():
+        return "not a regular file"
+    return _COPY if _is_readable_copy(path) else None
 
 
-def _matching(pattern: Path, leave_out: Path | None) -> dict[Source, Path]:
+def _is_readable_copy(path: Path) -> bool:
+    try:
+        return is_copy(path)
+    except OSError:  # which is reported when the picture is read
+        return False
+
+
+def _matching(pattern: Path, sources: Sources, leave_out: Path | None) -> dict[Source, Path]:
     """The files that a pattern matches; unlike glob.glob's, this ** does not follow links to folders."""
+    if pattern.name == "**":  # which matches only folders before Python 3.13
+        pattern = pattern / "*"
     try:
         matches = sorted(Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor))))
     except ValueError as error:
         raise FerError(f"{pattern} is not a pattern: {error}") from error
     is_left_out = _left_out_below(Path(*takewhile(lambda part: not glob.has_magic(part), pattern.parts)), leave_out)
-    found = [
-        path
-        for path in matches
-        if path.is_file() and not path.name.startswith(".") and not is_copy(path) and not is_left_out(path)
-    ]
+    files = [path for path in matches if path.is_file() and not path.name.startswith(".") and not is_left_out(path)]
+    found = [path for path in files if not _is_readable_copy(path)]
+    sources.skipped[str(pattern)] = Counter({_COPY: len(files) - len(found)})
     if not found:
         raise FerError(f"nothing matches {pattern}")
     return {path: Path(path.name) for path in found}

@@ -12,7 +12,8 @@ from fer_lightning.inference.reader import ExpressionReader, Face
 
 _SAME_FACE = 0.3  # intersection over union of a face's boxes in two frames
 _SEARCH = 0.5  # seconds between searches for small faces, each of which takes as long as many frames
-_SEARCH_SHARE = 5  # a search may take at most one part in this many of the time
+_SEARCH_SHARE = 5  # a search of a camera's frame may take at most one part in this many of the time
+_LONGEST_PAUSE = 5.0  # seconds between two searches; a gap between frames may have another reason than a search
 _FORGET = 0.5  # seconds after which a face that is not seen any more is forgotten
 # two frames belong to different scenes if their thumbnails differ by more grey levels on average and correlate less;
 # a flash changes only the difference, and a moving camera changes neither enough
@@ -37,11 +38,13 @@ class Follower:
 
     Args:
         reader: finds and reads the faces of one frame.
+        live: whether the frames come from a camera, whose times include that of the search.
         seconds: time constant of the average; after this time, two thirds of it come from newer frames.
     """
 
-    def __init__(self, reader: ExpressionReader, seconds: float = 0.3) -> None:
+    def __init__(self, reader: ExpressionReader, *, live: bool = False, seconds: float = 0.3) -> None:
         self._reader = reader
+        self._live = live
         self._seconds = seconds
         self._tracks: list[_Track] = []
         self._count = 0
@@ -57,8 +60,8 @@ class Follower:
             self._searched = -math.inf
         free = [track for track in self._tracks if track.seen == self._previous or time - track.seen <= _FORGET]
         self._tracks = list(free)
-        if self._searched == self._previous:
-            self._pause = max(_SEARCH, _SEARCH_SHARE * (time - self._searched))
+        if self._live and self._searched == self._previous:
+            self._pause = min(max(_SEARCH, _SEARCH_SHARE * (time - self._searched)), _LONGEST_PAUSE)
         search = time - self._searched >= self._pause
         if search:
             self._searched = time

@@ -14,6 +14,7 @@ from PIL import Image
 from fer_lightning.errors import FerError
 from fer_lightning.inference.images import require_regular_file
 from fer_lightning.utils.files import NO_ROOM, replacing
+from fer_lightning.utils.own_files import MARK
 
 SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg")
 
@@ -79,6 +80,8 @@ class VideoSource:
         rate = self._stream.average_rate or 0
         self.rate = float(rate) if 0 < rate <= 1000 else _DEFAULT_RATE
         self.frames = self._stream.frames or None
+        # the width of a pixel by its height, which is not 1 on DVDs, for example
+        self._pixel_aspect = float(self._stream.sample_aspect_ratio or 1)
 
     def __enter__(self) -> Self:
         return self
@@ -109,7 +112,7 @@ class VideoSource:
                     first = frame.time - seconds - 1 / self.rate
                 seconds = frame.time - first
             number += 1
-            picture = frame.to_image()
+            picture = frame.to_image(width=max(round(frame.width * self._pixel_aspect), 1))
             turn = _TURNS.get(getattr(frame, "rotation", 0) % 360)
             yield seconds, picture if turn is None else picture.transpose(turn)
         if not number:
@@ -164,6 +167,7 @@ class VideoWriter:
         self._av = _pyav()
         self._path = path
         self._container = self._av.open(file, "w", format="mp4")
+        self._container.metadata["comment"] = MARK
         self._rate = rate
         self._stream: Any = None
         self._last = -1

@@ -102,13 +102,16 @@ def write_safetensors(source: Path, path: Path) -> None:
         path: the safetensors file to write.
 
     Raises:
-        FerError: see ``load_network``.
+        FerError: see ``load_network``; or a weight is not finite, or too large for float16.
     """
     network, settings = load_network(source)
     weights = {
         name: value.half().contiguous() if value.is_floating_point() and value.ndim > 1 else value.contiguous()
         for name, value in network.state_dict().items()
     }
+    for name, value in weights.items():
+        if not value.isfinite().all():
+            raise FerError(f"{source}: {name} contains values that are not finite in float16")
     metadata = {SETTINGS_KEY: json.dumps(settings)}
     with files.replacing(path) as temporary:
         save_file(weights, temporary, metadata=metadata)

@@ -13,7 +13,7 @@ import numpy as np
 from fer_lightning.constants import LABELS, PRETRAINED, PRETRAINED_PHONE
 from fer_lightning.data import cache, kaggle_csv
 from fer_lightning.errors import FerError, exit_on_user_error
-from fer_lightning.inference.bundle_files import MANIFEST_FILE, MODEL_FILE, model_path, read_manifest
+from fer_lightning.inference.bundle_files import MANIFEST_FILE, MODEL_FILE, model_path, read_manifest, require_intact
 from fer_lightning.inference.tflite_model import TFLiteModel
 from fer_lightning.play.site import SCORE_TABLE_FILE
 from fer_lightning.utils import files
@@ -59,6 +59,7 @@ def add_score_table(bundle: Path, data: Path) -> Path:
     Raises:
         FerError: the bundle or the data cannot be read, or a label has no face.
     """
+    require_intact(bundle)
     manifest = read_manifest(bundle)
     faces = cache.load(kaggle_csv.find_training_file(data))
     rows = faces.rows_of(USAGE)

@@ -14,6 +14,7 @@ from fer_lightning.inference.bundle_files import (
     MODEL_FILE,
     read_json,
     read_manifest,
+    require_intact,
 )
 from fer_lightning.utils import atomic_dir
 
@@ -69,10 +70,11 @@ def collect(bundle: Path) -> dict[str, Resource]:
         Resources by their path below the site's root, such as ``vendor/worker.js``.
 
     Raises:
-        FerError: the folder is not a bundle, or the generated files are missing.
+        FerError: the folder is not a bundle, its model is damaged, or the generated files are missing.
     """
     if not (_WWW / _VENDOR).is_file():
         raise FerError("this copy of fer_lightning lacks the game's generated files; run python tools/game_files.py")
+    require_intact(bundle)
     names = [MODEL_FILE, LABELS_FILE, MANIFEST_FILE, GOLDEN_FILE]
     if SCORE_TABLE_FILE in read_manifest(bundle)["documents"]:
         names.append(SCORE_TABLE_FILE)

@@ -34,7 +34,7 @@ class Readings:
 
     Args:
         as_json: whether to print JSON lines instead of text.
-        csv_path: a file for one row per face; it is replaced at the end, and left untouched after a failure.
+        csv_path: a file for one row per face; it is replaced at the end, and left untouched after a failure or Ctrl-C.
 
     Raises:
         FerError: ``csv_path`` exists and was not written by fer-predict.

@@ -8,14 +8,18 @@ from pathlib import Path
 
 from fer_lightning.errors import FerError
 from fer_lightning.utils import files
+from fer_lightning.utils.termination import raising_on_termination
 
 
 @contextlib.contextmanager
 def building(out: Path) -> Iterator[Path]:
     """Yield a new folder beside ``out`` that replaces it on success and is removed on failure.
 
+    Must be called in the main thread.
+
     Raises:
         FerError: ``out`` is a mount point.
+        Terminated: the process received SIGTERM or SIGHUP.
     """
     out = out.resolve()  # if it is a link, replace its target
     if out.is_mount():
@@ -23,12 +27,13 @@ def building(out: Path) -> Iterator[Path]:
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     try:
-        yield temporary
-        allowed = ~files.umask()
-        for path in (temporary, *temporary.rglob("*")):  # mkdtemp and some converters exclude other users
-            path.chmod((0o777 if path.is_dir() else 0o666) & allowed)
-        with _set_aside(out):
-            temporary.rename(out)
+        with raising_on_termination():
+            yield temporary
+            allowed = ~files.umask()
+            for path in (temporary, *temporary.rglob("*")):  # mkdtemp and some converters exclude other users
+                path.chmod((0o777 if path.is_dir() else 0o666) & allowed)
+            with _set_aside(out):
+                temporary.rename(out)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

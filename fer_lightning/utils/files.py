@@ -8,6 +8,7 @@ import os
 import secrets
 import shutil
 import stat
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,16 @@ def replacing(path: Path) -> Iterator[Path]:
         raise
 
 
+def require_writable(folder: Path) -> None:
+    """Raise OSError if no file can be written in a folder or, if it does not exist, in the first that does above it."""
+    existing = next((each for each in (folder, *folder.absolute().parents) if each.exists()), folder)
+    try:
+        tempfile.TemporaryFile(dir=existing).close()
+    except OSError as error:
+        error.filename = str(existing)  # not the random name of the temporary file
+        raise
+
+
 def _flush(path: Path) -> None:
     """Flush a file, or the entries of a folder, to disk."""
     if path.is_dir() and os.name == "nt":  # Windows cannot open folders
@@ -146,5 +157,11 @@ def _make_beside(target: Path) -> Path:
         # writers choose the format by it
         path = target.with_name(f".{secrets.token_hex(8)}{target.suffix[:16]}")
         with contextlib.suppress(FileExistsError):
-            path.touch(exist_ok=False)
+            try:
+                path.touch(exist_ok=False)
+            except FileExistsError:
+                raise
+            except OSError as error:
+                error.filename = str(target)  # not the random name
+                raise
             return path

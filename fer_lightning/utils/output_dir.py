@@ -2,7 +2,6 @@
 
 import contextlib
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from fer_lightning.errors import exit_on_user_error
+from fer_lightning.utils.files import require_writable
 
 # files that Hydra and the start of a run write before there is a result
 _WRITTEN_AT_THE_START = (".hydra", "run.yaml", "config.yaml")
@@ -59,8 +59,4 @@ class WritableOutputDir(Callback):
 def _try(folder: Path) -> None:
     with exit_on_user_error():
         folder.mkdir(parents=True, exist_ok=True)
-        try:
-            tempfile.TemporaryFile(dir=folder).close()
-        except OSError as error:
-            error.filename = str(folder)  # not the random name of the temporary file
-            raise
+        require_writable(folder)

@@ -48,12 +48,15 @@ def make_table(title: str | None, columns: Sequence[str], *, texts: int = 1, cap
 
 
 def print_table(table: "Table") -> None:
-    """Print a table without truncating it: on a narrow terminal its lines are wrapped."""
+    """Print a table without truncating it: on a narrow terminal its lines are wrapped.
+
+    Square brackets are printed as they are, because file names and configs contain them.
+    """
     from rich.console import Console  # imported late, because commands that fail early do not need it
 
-    console = Console()
+    console = Console(markup=False)
     if console.width < _TABLE_WIDTH:
-        console = Console(width=_TABLE_WIDTH)
+        console = Console(markup=False, width=_TABLE_WIDTH)
     console.print(table)
 
 

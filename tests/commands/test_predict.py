@@ -224,6 +224,24 @@ def test_names_do_not_steer_the_terminal(folder, predict):
     assert "\u202e" not in process.stdout
 
 
+def test_a_users_file_in_the_place_of_a_copy_is_kept(folder, predict):
+    shutil.copy(folder / "rocket.jpg", folder / "smile.jpg")
+    shutil.copy(folder / "rocket.jpg", folder / "smile_expressions.jpg")
+    before = (folder / "smile_expressions.jpg").read_bytes()
+    process = predict("smile.jpg", "smile_expressions.jpg", "--out", ".")
+    assert process.returncode == 1
+    assert "error: smile_expressions.jpg exists and was not written by fer_lightning" in process.stderr
+    assert (folder / "smile_expressions.jpg").read_bytes() == before
+    assert (folder / "smile_expressions_expressions.jpg").exists()
+
+
+def test_a_name_that_the_charts_font_lacks(folder, predict):
+    shutil.copy(SKIMAGE / "astronaut.png", folder / "写真.png")
+    process = predict("写真.png", "--out", "out")
+    assert process.returncode == 0
+    assert "Warning" not in process.stderr
+
+
 def test_a_name_that_is_not_utf_8(folder, predict):
     shutil.copy(folder / "rocket.jpg", os.fsencode(folder) + b"/caf\xe9.jpg")
     process = predict(".", "--csv", "out.csv", "--out", "copies")

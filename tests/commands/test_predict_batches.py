@@ -92,7 +92,7 @@ def test_a_second_run_does_not_read_the_copies_of_the_first(folder):
         process = predict(folder, ".", "--out", ".", "--json")
         assert process.returncode == 0, process.stderr
         assert [json.loads(line)["file"] for line in process.stdout.splitlines()] == ["face.png", "none.jpg"]
-    assert "skipped in .: 2 annotated copies or charts" in process.stderr
+    assert "skipped in .: annotated copy or chart (2)" in process.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])

@@ -106,6 +106,15 @@ def test_ranks_what_is_done_so_far(tmp_path):
     assert "train the best run again: python -m fer_lightning.train seed=0 optimizer=adam\n" in process.stdout
 
 
+def test_values_in_brackets_are_printed_as_they_are(tmp_path, capsys):
+    made(tmp_path, 0, ["teacher=[/data/a.ckpt]"], 0.4)
+    made(tmp_path, 1, ["teacher=[/data/a.ckpt,/data/b.ckpt]"], 0.6)
+    sweep.conclude(tmp_path)
+    shown = capsys.readouterr().out
+    assert "[/data/a.ckpt,/data/b.ckpt]" in shown
+    assert "[/data/a.ckpt] " in shown
+
+
 def test_a_run_that_was_resumed_keeps_its_values(tmp_path):
     made(tmp_path, 0, ["resume=out/0"], 0.4)
     files.write_text(tmp_path / "0" / "run.yaml", "overrides: [seed=0, optimizer=sgd]\n")

@@ -11,8 +11,10 @@ from fer_lightning.data.faces import UNKNOWN
 from fer_lightning.data.image_folder import load_folder
 from fer_lightning.errors import FerError
 from fer_lightning.inference import images
+from fer_lightning.inference.annotate import annotate
 from fer_lightning.inference.images import as_face, open_picture
-from tests.helpers import run_command
+from fer_lightning.inference.reader import ExpressionReader
+from tests.helpers import SKIMAGE, run_command
 
 
 def read_face(path):
@@ -155,6 +157,31 @@ def test_a_large_jpeg_is_decoded_smaller(tmp_path, monkeypatch):
     Image.new("RGB", (600, 400), (200, 100, 50)).save(path, progressive=True)
     with pytest.raises(FerError, match="600 x 400 pixels"):  # all of its coefficients are in memory at once
         open_picture(path)
+
+
+def test_boxes_are_in_pixels_of_the_file_even_if_it_is_decoded_smaller(tmp_path, bundle, monkeypatch):
+    path = tmp_path / "portrait.jpg"
+    Image.open(SKIMAGE / "astronaut.png").convert("RGB").resize((1024, 1024)).save(path, quality=95)
+    reader = ExpressionReader(bundle)
+    (full,) = reader.read(path)
+    monkeypatch.setattr(images, "MAX_BYTES", 3_000_000)
+    picture = open_picture(path)
+    assert picture.size == (512, 512)
+    (reduced,) = reader.read(path)
+    np.testing.assert_allclose(reduced.box, full.box, atol=25)
+    (left, top, _, _), drawn = full.box, np.asarray(annotate(picture, [reduced])).astype(int)
+    changed = np.argwhere(np.abs(drawn - np.asarray(picture)).sum(axis=2) > 100)
+    assert np.abs(changed[:, 0].min() - top / 2) < 15  # the box is drawn at the face, in the smaller picture
+    assert changed[:, 1].min() < left / 2 + 15
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+def test_the_depth_of_grey_pictures_is_told_by_their_largest_value(tmp_path, bits):
+    path = tmp_path / "grey.tif"
+    ramp = np.linspace(0, 2**bits - 1, 400).astype(np.uint16).reshape(20, 20)
+    Image.fromarray(ramp).save(path)
+    grey = np.asarray(open_picture(path))[..., 0]
+    np.testing.assert_allclose(grey.ravel(), np.linspace(0, 255, 400), atol=1.1)
 
 
 def test_only_regular_files_are_opened(tmp_path):

@@ -3,11 +3,15 @@ import os
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from matplotlib.figure import Figure
+from PIL import Image, ImageCms
 
 from fer_lightning.errors import FerError
 from fer_lightning.inference import sources
+from fer_lightning.inference.annotate import annotate
 from fer_lightning.inference.copies import Copies, Crops
+from fer_lightning.inference.images import open_picture
+from fer_lightning.reporting.style import save
 
 
 @pytest.fixture
@@ -20,21 +24,37 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
+def annotated(path):
+    Copies(path.parent, {path: path}).save(Image.new("RGB", (60, 60)), path)
+
+
 def test_a_folder_and_what_is_skipped_in_it(folder):
-    (folder / "p" / "a_expressions.jpg").touch()
+    annotated(folder / "p" / "a.jpg")
     found = sources.find(["p"])
     assert found.names == {
         Path("p/a.jpg"): Path("a.jpg"),
         Path("p/clip.mp4"): Path("clip.mp4"),
         Path("p/sub/b.PNG"): Path("sub/b.PNG"),
     }
-    kinds = {".heic": 2, "without a suffix": 1, "hidden": 1, "annotated copies or charts": 1}
-    assert found.skipped == {Path("p"): kinds}
+    kinds = {".heic": 2, "without a suffix": 1, "hidden": 1, "annotated copy or chart": 1}
+    assert found.skipped == {"p": kinds}
     assert (found.pictures(), found.videos()) == ([Path("p/a.jpg"), Path("p/sub/b.PNG")], [Path("p/clip.mp4")])
 
 
+def test_only_files_that_were_written_here_count_as_copies(folder):
+    annotated(folder / "p" / "a.jpg")
+    Image.new("RGB", (60, 60)).save(folder / "p" / "facial_expressions.jpg")
+    found = sources.find(["p/*.jpg"])
+    assert list(found.names) == [Path("p/a.jpg"), Path("p/facial_expressions.jpg")]
+    assert found.skipped == {"p/*.jpg": {"annotated copy or chart": 1}}
+
+
+def test_two_stars_at_the_end_match_files(folder):
+    assert set(sources.find(["p/**"]).names) >= {Path("p/a.jpg"), Path("p/sub/b.PNG")}
+
+
 def test_a_file_that_is_named_is_not_skipped(folder):
-    (folder / "p" / "a_expressions.jpg").touch()
+    annotated(folder / "p" / "a.jpg")
     assert list(sources.find(["p/a_expressions.jpg", "p/x.heic"]).names) == [
         Path("p/a_expressions.jpg"),
         Path("p/x.heic"),
@@ -100,6 +120,34 @@ def test_links_in_the_place_of_copies_and_crops_are_refused(tmp_path):
         Crops(tmp_path, {source: source}).save(picture, source, 1, 1)
     assert letter.read_text() == "dear"
     assert not (tmp_path / "new.png").exists()
+
+
+@pytest.mark.parametrize(("what", "suffix"), [("expressions", ".jpg"), ("chart", ".png"), ("over_time", ".png")])
+def test_only_copies_and_charts_of_earlier_runs_are_replaced(tmp_path, what, suffix):
+    source = Path("a.jpg")
+    copies = Copies(tmp_path, {source: source})
+    own = copies.path(source, what, suffix)
+    for _ in range(2):
+        if what == "expressions":
+            copies.save(Image.new("RGB", (60, 60)), source)
+        else:
+            save(Figure(), copies.path(source, what, suffix))
+    Image.new("RGB", (60, 60)).save(own)
+    before = own.read_bytes()
+    with pytest.raises(FerError, match=f"{own.name} exists and was not written by fer_lightning"):
+        copies.path(source, what, suffix)
+    assert own.read_bytes() == before
+
+
+def test_a_copy_has_the_colour_profile_of_its_source(tmp_path):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    for mode, kept in (("RGB", profile), ("CMYK", None)):
+        source = tmp_path / f"{mode}.jpg"
+        Image.new(mode, (60, 60)).save(source, icc_profile=profile)
+        copies = Copies(tmp_path / "out", {source: source})
+        copies.save(annotate(open_picture(source), []), source)
+        with Image.open(copies.path(source, "expressions", ".jpg")) as copy:
+            assert copy.info.get("icc_profile") == kept
 
 
 def test_a_folder_that_cannot_be_read_is_one_complaint(tmp_path, monkeypatch):

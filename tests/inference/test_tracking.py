@@ -81,7 +81,7 @@ def test_searches_for_small_faces_from_time_to_time():
 
 def test_a_slow_camera():
     """A search that takes half a second runs only every few seconds, and faces keep their numbers."""
-    follower = Script()
+    follower = Script(live=True)
     reader = follower.reader
     time, numbers, searches = 0.0, [], []
     for _ in range(60):
@@ -92,6 +92,15 @@ def test_a_slow_camera():
         time += 0.6 if reader.asked[-1]["small_faces"] else 0.1
     assert set(numbers) == {1}
     assert np.diff(searches) == pytest.approx(3.0, abs=0.11)
+
+
+def test_gaps_do_not_make_searches_rare():
+    """A file's times say nothing about how long a search takes, and a camera may be suspended."""
+    for live, expected in ((False, [0, 1, 2, 3, 4]), (True, [0, 1])):
+        follower = Script(live=live)
+        for step in range(5):
+            follower.read([], float(step) if not live else [0.0, 60.0, 61.0, 62.0, 64.0][step])
+        assert [step for step, asked in enumerate(follower.reader.asked) if asked["small_faces"]] == expected
 
 
 def test_a_scene_cut_ends_a_track():

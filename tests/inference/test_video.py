@@ -2,7 +2,9 @@ import itertools
 import json
 import resource
 import shutil
+from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
@@ -12,6 +14,7 @@ from fer_lightning.errors import FerError
 from fer_lightning.inference import video
 from fer_lightning.inference.reader import ExpressionReader
 from fer_lightning.inference.video import VideoSource
+from fer_lightning.utils.own_files import is_own
 from tests.helpers import SKIMAGE, run_command
 
 
@@ -51,6 +54,7 @@ def test_the_command_reads_a_video_to_its_end(clip, bundle, tmp_path):
     assert "face 1 in 12 frames" in process.stderr
     with VideoSource(tmp_path / "out" / "clip_expressions.mp4") as copy:
         assert len(list(copy)) == 15
+    assert is_own(tmp_path / "out" / "clip_expressions.mp4")
     assert Image.open(tmp_path / "out" / "clip_over_time.png").width > 500
 
 
@@ -156,6 +160,19 @@ def test_copies_are_h264_in_the_colours_that_browsers_play(clip):
     with av.open(str(clip)) as container:
         context = container.streams.video[0].codec_context
         assert (context.name, context.pix_fmt) == ("h264", "yuv420p")
+
+
+def test_pixels_that_are_not_square_are_stretched(tmp_path):
+    """As on DVDs."""
+    path = tmp_path / "dvd.mkv"
+    with av.open(path, "w") as container:
+        stream = container.add_stream("mpeg2video", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 720, 576, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = Fraction(64, 45)
+        container.mux(stream.encode(av.VideoFrame.from_image(Image.new("RGB", (720, 576)))))
+        container.mux(stream.encode())
+    with VideoSource(path) as frames:
+        assert [frame.size for _, frame in frames] == [(1024, 576)]
 
 
 def test_a_video_that_was_cut_off_is_read_up_to_there(tmp_path):

@@ -11,8 +11,9 @@ from fer_lightning.export.verify import verify
 from fer_lightning.constants import LABELS, SHIPPED_BUNDLES
 from fer_lightning.data.synthetic import draw_sample
 from fer_lightning.errors import FerError
-from fer_lightning.inference.bundle_files import shipped_bundle
+from fer_lightning.inference.bundle_files import MODEL_FILE, shipped_bundle
 from fer_lightning.play.score_table import add_score_table, score_table
+from fer_lightning.play.site import collect
 from tests.helpers import csv_text
 
 
@@ -48,6 +49,15 @@ def test_a_bundle_with_a_new_table_is_whole(copy, tmp_path):
     assert all(entry["quantiles"] == sorted(entry["quantiles"]) for entry in table["labels"].values())
     assert not verify(copy).wrong
     assert path.name in inventory.contents(copy)
+
+
+@pytest.mark.parametrize("make", [add_score_table, lambda folder, _: collect(folder)])
+def test_a_damaged_model_is_refused(copy, tmp_path, make):
+    data = data_folder(tmp_path, draw_sample(train=7, val=21, test=7, seed=0))
+    model = copy / MODEL_FILE
+    model.write_bytes(model.read_bytes()[:100_000])
+    with pytest.raises(FerError, match=r"FER2013.tflite is damaged"):
+        make(copy, data)
 
 
 def test_a_label_without_faces(copy, tmp_path):

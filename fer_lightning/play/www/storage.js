@@ -9,7 +9,13 @@ export function recall() {
   /** @type {Kept} */
   const nothing = {classic: {}, acts: null, tutorialSeen: false};
   try {
-    return {...nothing, ...JSON.parse(localStorage.getItem(KEY) ?? '{}')};
+    const {classic, acts, tutorialSeen} = JSON.parse(localStorage.getItem(KEY) ?? '{}');
+    const scores = Object.entries(classic ?? {}).filter(([, score]) => typeof score === 'number');
+    return {
+      classic: Object.fromEntries(scores),
+      acts: typeof acts === 'number' ? acts : null,
+      tutorialSeen: tutorialSeen === true,
+    };
   } catch {
     return nothing;
   }
