@@ -155,9 +155,7 @@ def main() -> None:
     parser.add_argument("--photos", type=Path, metavar="DIR", help="photos with truth.json")
     parser.add_argument("--fer", metavar="PYTHON", help="the interpreter of an environment with fer")
     parser.add_argument("--face-api", type=Path, metavar="DIR", help="the folder where face-api was installed")
-    parser.add_argument(
-        "--turns", type=positive, default=3, help="turns through all photos (default %(default)s)"
-    )
+    parser.add_argument("--turns", type=positive, default=3, help="turns through all photos (default %(default)s)")
     arguments = parser.parse_args()
     packages = [
         Package(name, [sys.executable, "-c", OURS.format(small_faces=small) + LOOP])

@@ -49,8 +49,14 @@ class Agreement:
         """
         difference = np.nan_to_num(np.abs(got - expected), nan=np.inf)
         reference, named = expected.argmax(axis=1), got.argmax(axis=1)
-        shares = ((named == reference).mean(), (named == labels).mean(), (reference == labels).mean())
-        return cls(float(difference.max()), float(difference.mean()), *map(float, shares), len(labels))
+        return cls(
+            max_difference=float(difference.max()),
+            mean_difference=float(difference.mean()),
+            agreement=float((named == reference).mean()),
+            accuracy=float((named == labels).mean()),
+            reference_accuracy=float((reference == labels).mean()),
+            faces=len(labels),
+        )
 
     def require(self, name: str, limits: Mapping[str, float]) -> None:
         """Check that a file keeps within its limits.

@@ -14,7 +14,7 @@ from fer_lightning.data import cache, ferplus, kaggle_csv
 from fer_lightning.data.audit import Finding, examine
 from fer_lightning.data.faces import UNKNOWN, USAGES, Faces, occurs_in
 from fer_lightning.reporting import face_sheets
-from fer_lightning.utils import files, terminal
+from fer_lightning.utils import files, shell_words, terminal
 from fer_lightning.utils.quiet import quiet_libraries
 
 log = logging.getLogger(__name__)
@@ -95,4 +95,4 @@ def run(cfg: DictConfig) -> None:
     if not has_votes:
         log.info("to also find images without a face, put FER+'s %s next to the data", ferplus.VOTES_FILE)
     log.info("all rows are listed in %s", out / "findings.csv")
-    log.info("to train without the rows to exclude, set data.exclude=%s", out / "exclude.csv")
+    log.info("to train without the rows to exclude, set %s", shell_words.override("data.exclude", out / "exclude.csv"))

@@ -20,6 +20,7 @@ from fer_lightning.models.networks import Scale
 from fer_lightning.training import weight_soup
 from fer_lightning.training.classifier import ExpressionClassifier
 from fer_lightning.training.evaluator import Evaluator, adopt_split
+from fer_lightning.training.run_config import refuse_run
 from fer_lightning.utils import files
 from fer_lightning.utils.checksums import sha256
 from fer_lightning.utils.quiet import quiet_libraries
@@ -81,6 +82,8 @@ def make_soup(cfg: DictConfig, out: Path, overrides: Sequence[str] = ()) -> dict
     paths = checkpoint.paths_of(cfg.ckpt)
     if len(paths) < 2:
         raise FerError("ckpt must be a list of at least two checkpoints: ckpt=[A.ckpt,B.ckpt]")
+    if Path(cfg.out).resolve() in [path.resolve() for path in paths]:
+        raise FerError(f"out={cfg.out} is one of the checkpoints that are averaged; choose another file")
     trained = checkpoint.load(paths, raw=cfg.weights == "raw")
     weight_soup.check_same_architecture(paths, trained.networks)
     adopt_split(cfg, trained.settings[0], list(overrides))
@@ -127,4 +130,6 @@ def _provenance(cfg: DictConfig, members: Sequence[Path], settings: dict[str, An
 def run(cfg: DictConfig) -> None:
     quiet_libraries()
     hydra_config = HydraConfig.get()
-    make_soup(cfg, Path(hydra_config.runtime.output_dir), hydra_config.overrides.task)
+    out = Path(hydra_config.runtime.output_dir)
+    refuse_run(out)
+    make_soup(cfg, out, hydra_config.overrides.task)

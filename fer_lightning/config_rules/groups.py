@@ -26,7 +26,14 @@ _SIDE = integer(1, IMAGE_SIZE)
 _TARGET = text("the dotted path of a class or function")
 _PARTIAL = one_of(True)
 _FRACTION = number(0, 1)
-_MONITORED = {"monitor": text("the name of a logged score"), "mode": one_of("min", "max")}
+_LOGGED = re.compile(r"(train|val)_(loss|accuracy)|val_macro_f1|val_recall_\w+")
+_MONITORED = {
+    "monitor": Rule(
+        "val_accuracy, val_loss, val_macro_f1, val_recall_LABEL, train_accuracy or train_loss",
+        lambda value: isinstance(value, str) and _LOGGED.fullmatch(value) is not None,
+    ),
+    "mode": one_of("min", "max"),
+}
 
 DATA = Group(
     {
@@ -161,7 +168,10 @@ _BATCHES = integer(1) | number(above=0, most=1)
 TRAINER = Group(
     {
         "accelerator": ACCELERATOR,
-        "strategy": text("the name of one of Lightning's strategies"),
+        "strategy": Rule(
+            "the name of one of Lightning's strategies that start a process for each device anew, such as ddp",
+            lambda value: isinstance(value, str) and re.search(r"^$|spawn|fork|notebook", value.strip()) is None,
+        ),
         "devices": _DEVICES | list_of(integer(0, 9999), 1),
         "num_nodes": integer(1),
         "precision": one_of("auto", "32-true", "bf16-mixed", "16-mixed", 32),
@@ -172,6 +182,7 @@ TRAINER = Group(
         "limit_train_batches": _BATCHES | NULL,
         "limit_val_batches": _BATCHES | NULL,
         "check_val_every_n_epoch": integer(1) | NULL,
+        "val_check_interval": number(above=0, most=1) | NULL,
         "num_sanity_val_steps": integer(-1),
         "log_every_n_steps": integer(0),
         "enable_checkpointing": BOOLEAN,
@@ -195,16 +206,13 @@ def _named(keys: dict[str, Rule]) -> Group:
     return Group({"_target_": _TARGET, **keys}, nullable=True)
 
 
-_CHECKPOINT = {
-    "filename": text("a file name"),
-    "save_on_train_epoch_end": BOOLEAN,
-    "enable_version_counter": BOOLEAN,
-}
+# the other commands look for these names
+_CHECKPOINT = {"save_top_k": one_of(1), "save_on_train_epoch_end": BOOLEAN, "enable_version_counter": BOOLEAN}
 CALLBACKS = Group(
     {
         "early_stopping": _named({**_MONITORED, "strict": BOOLEAN}),
-        "checkpoint": _named({**_MONITORED, **_CHECKPOINT}),
-        "last_checkpoint": _named(_CHECKPOINT),
+        "checkpoint": _named({**_MONITORED, **_CHECKPOINT, "filename": one_of("best")}),
+        "last_checkpoint": _named({**_CHECKPOINT, "filename": one_of("last")}),
         "lr_monitor": _named({"logging_interval": one_of("epoch", "step") | NULL}),
         "progress_bar": _named({"refresh_rate": integer(0), "leave": BOOLEAN}),
         "weight_averaging": _named({"decay": _FRACTION}),

@@ -7,8 +7,9 @@ from fer_lightning.config_rules.groups import SEED
 from fer_lightning.constants import IMAGE_SIZE
 from fer_lightning.errors import FerError
 
-# by class name: the smallest crop in pixels that the network's pooling does not reduce to nothing
-SMALLEST_CROP = {"ExpressionCNN": 33, "PhoneCNN": 8}
+# by class name: the smallest crop in pixels that the network's pooling does not reduce to nothing or, in PhoneCNN, to a
+# single pixel, for which batch-norm cannot compute a variance in a batch of one image
+SMALLEST_CROP = {"ExpressionCNN": 33, "PhoneCNN": 16}
 STACKS = 4  # ExpressionCNN needs four to pool 48 pixels to one; PhoneCNN averages over the remaining pixels
 
 

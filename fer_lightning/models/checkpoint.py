@@ -210,7 +210,10 @@ def with_raw_weights(content: dict[str, Any], path: Path) -> dict[str, Any]:
         return content | {"state_dict": content[_RAW_KEY]}
     callbacks = content["hyper_parameters"].get("callbacks")
     if isinstance(callbacks, dict) and callbacks.get("weight_averaging") is not None:
-        raise FerError(f"{path} contains only averaged weights, not the raw ones")
+        raise FerError(
+            f"{path} contains only averaged weights, not the raw ones: set weights=averaged for fer-soup, "
+            "init_weights=averaged for fer-train"
+        )
     return content
 
 

@@ -1,5 +1,7 @@
 """The Evaluator scores networks on one split; every accuracy of this project comes from it."""
 
+import logging
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -13,6 +15,8 @@ from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.data.sources import Subset
 from fer_lightning.training import data_kind, metrics
 from fer_lightning.training.classifier import ExpressionClassifier
+
+log = logging.getLogger(__name__)
 
 # the keys that determine the splits; by default a checkpoint is scored on the splits it was trained with.
 # target determines which training rows data=ferplus has, and the last four the synthetic faces of data=sample
@@ -67,6 +71,19 @@ class Evaluator:
     def score(self, module: ExpressionClassifier) -> dict[str, Any]:
         """See ``metrics.score``."""
         return metrics.score(self.predict(module), self.labels, self.fresh, self.datamodule.class_names)
+
+
+def warn_of_other_splits(cfg: DictConfig, settings: Sequence[dict[str, Any]]) -> None:
+    """Warn if the random split that is scored contains rows on which a network was trained with another split."""
+    if cfg.data.get("split") != "random":  # which parts the Training rows only
+        return
+    for number, each in enumerate(settings, start=1):
+        trained = each.get("data")
+        keys = ("split", "split_seed", "val_fraction")
+        if isinstance(trained, dict) and any(trained.get(key) != cfg.data[key] for key in keys if key in trained):
+            log.warning(
+                "network %d was trained on another split, so it has seen some of the faces that are scored", number
+            )
 
 
 def adopt_split(cfg: DictConfig, settings: dict[str, Any], overrides: list[str]) -> None:

@@ -17,12 +17,11 @@ from fer_lightning.training.classifier import ExpressionClassifier
 from fer_lightning.training.distributed import is_first
 from fer_lightning.training.metrics import predict_logits
 from fer_lightning.training.precision import SharedPrecision
+from fer_lightning.training.run_config import ROWS_FILE
 from fer_lightning.training.trainers import make_trainer
 from fer_lightning.utils import files
 
 log = logging.getLogger(__name__)
-
-ROWS_FILE = "hard_examples.csv"
 
 
 def mined_rows(

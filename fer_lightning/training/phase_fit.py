@@ -101,6 +101,8 @@ def fit_phase(
         augment=phase.augment, rows=rows, holdout=phase.holdout, distinct_epochs=distinct_epochs
     )
     module.lr_factor = phase.lr_factor
+    # Lightning moves it after the moving average was made on its device
+    module.to(trainer.strategy.root_device)
     resumed = None if saved is None else str(saved[0])
     try:
         with raising_keyboard_interrupt(trainer):

@@ -22,6 +22,7 @@ _RESULTS = ("done.json", "checkpoints/*.ckpt")
 _TRAINED = [f"{place}phases/*/{result}" for place in ("", "members/*/") for result in _RESULTS]
 
 SETTINGS_FILE = "run.yaml"  # not .hydra, which Hydra rewrites when a run is resumed
+ROWS_FILE = "hard_examples.csv"  # the rows that a phase trains on, in its folder
 
 
 def plain(cfg: DictConfig) -> dict[str, Any]:
@@ -40,12 +41,16 @@ def save(cfg: DictConfig, choices: Mapping[str, Any], overrides: Sequence[str], 
 
     Raises:
         FerError: ``run_dir`` already contains a run.
+        OSError: ``run_dir`` is not writable.
     """
     if any(any(run_dir.glob(pattern)) for pattern in _TRAINED):
         raise FerError(
             f"{run_dir} already contains a run: resume it with {shell_words.override('resume', run_dir)}, "
             "or choose another hydra.run.dir"
         )
+    for place in ("", "members/*/"):  # another network may have mined them before it failed
+        for path in run_dir.glob(f"{place}phases/*/{ROWS_FILE}"):
+            path.unlink()
     groups = {group: choice for group, choice in choices.items() if group in cfg and isinstance(choice, str)}
     content = {"groups": groups, "overrides": list(overrides), "values": _with_absolute_paths(plain(cfg))}
     files.write_text(run_dir / SETTINGS_FILE, yaml.safe_dump(content, sort_keys=False))
@@ -62,6 +67,12 @@ def _absolute(value: Any) -> Any:
     if isinstance(value, list):
         return [_absolute(each) for each in value]
     return str(Path(value).absolute()) if isinstance(value, str) and value not in SHIPPED_WEIGHTS else value
+
+
+def refuse_run(out: Path) -> None:
+    """Raise FerError if the output directory of another command is that of a training run, whose results it has."""
+    if (out / SETTINGS_FILE).is_file():
+        raise FerError(f"{out} contains a training run; choose another hydra.run.dir, such as {out / 'evaluation'}")
 
 
 def check_run(run_dir: Path) -> None:

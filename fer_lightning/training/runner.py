@@ -52,7 +52,8 @@ def train(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
     # report mistakes in the config before the data are read
     phases = parse_phases(cfg.phases)
     try_out(cfg)
-    start, sam = initial_weights.read(cfg), _sam(cfg)
+    # a resumed run has weights of its own
+    start, sam = None if any(run_dir.glob("phases/*/checkpoints/*.ckpt")) else initial_weights.read(cfg), _sam(cfg)
     precision.settle(cfg.trainer)
     L.seed_everything(cfg.seed, verbose=False)
     datamodule: FaceDataModule = instantiate(cfg.data, augment=instantiate(cfg.augment), votes=cfg.vote_weight > 0)

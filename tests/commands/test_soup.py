@@ -114,6 +114,14 @@ def test_does_not_change_its_members(compose, tmp_path, members):
     assert [path.read_bytes() for path in members] == before
 
 
+def test_no_member_is_replaced(compose, members):
+    before = members[0].read_bytes()
+    words = (f"ckpt=[{members[0]},{members[1]}]", f"out={members[0]}")
+    with pytest.raises(FerError, match=r"out=.*0\.ckpt is one of the checkpoints that are averaged"):
+        make_soup(compose("soup", *DATA, *words), members[0].parent / "run")
+    assert members[0].read_bytes() == before
+
+
 def test_refuses_other_architectures_and_says_which(compose, tmp_path, members):
     other = save(tmp_path / "other.ckpt", 0, sizes={"channels": [4, 4, 4, 8], "dense": [8]})
     with pytest.raises(FerError, match=r"other\.ckpt and .*0\.ckpt have different architectures"):

@@ -199,6 +199,53 @@ def test_a_broken_off_long_run_ends_as_an_unbroken_one(train, tmp_path, monkeypa
     )
 
 
+def test_a_long_run_that_was_stopped_within_an_epoch_ends_as_an_unbroken_one(train, tmp_path, monkeypatch):
+    """Also with sharpness-aware steps; a schedule by step makes Lightning set up the loader early."""
+    words = ("+experiment=best", "vote_weight=0", "phases.fit.epochs=2", "data.train=70", "data.batch_size=10")
+    words += ("sam.last_epochs=1",)
+    whole = train(tmp_path / "whole", *words)
+    counted = History.on_train_batch_end
+
+    def interrupted(self, trainer, *rest):
+        counted(self, trainer, *rest)
+        if trainer.global_step == 10:
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(History, "on_train_batch_end", interrupted)
+    with pytest.raises(KeyboardInterrupt, match="complete epochs: 1;"):
+        train(tmp_path / "broken", *words)
+    monkeypatch.undo()
+    assert train(tmp_path / "broken", *words)["loss"] == whole["loss"]
+    ends = [read(tmp_path / name / "phases/1-fit/checkpoints/last.ckpt") for name in ("whole", "broken")]
+    for part in ("state_dict", "current_model_state"):
+        assert all(torch.equal(value, ends[1][part][name]) for name, value in ends[0][part].items()), part
+
+
+def test_epochs_without_validation_have_no_scores_of_it(train, tmp_path):
+    metrics = train(tmp_path, "phases.baseline.epochs=3", "data.train=70", "+trainer.check_val_every_n_epoch=2")
+    history = metrics["phases"][0]["history"]
+    assert ["val_loss" in epoch for epoch in history] == [False, True, False]
+
+
+def test_a_resumed_run_does_not_need_the_weights_that_it_started_from(train, tmp_path, monkeypatch):
+    train(tmp_path / "first", "phases.baseline.epochs=1", "data.train=70")
+    start = (tmp_path / "first" / "checkpoints" / "last.ckpt").rename(tmp_path / "start.ckpt")
+    words = (f"init_from={start}", "phases.baseline.epochs=2", "data.train=70")
+    noted = History.on_train_epoch_end
+
+    def interrupted(self, trainer, pl_module):
+        if trainer.current_epoch == 1:
+            raise KeyboardInterrupt
+        noted(self, trainer, pl_module)
+
+    monkeypatch.setattr(History, "on_train_epoch_end", interrupted)
+    with pytest.raises(KeyboardInterrupt, match="complete epochs: 1;"):
+        train(tmp_path / "run", *words)
+    monkeypatch.undo()
+    start.unlink()
+    assert len(train(tmp_path / "run", *words)["phases"][0]["history"]) == 2
+
+
 def test_a_stop_between_accumulated_batches_repeats_the_epoch(train, tmp_path, monkeypatch):
     words = ("phases.baseline.epochs=2", "data.train=70", "data.batch_size=10", "trainer.accumulate_grad_batches=2")
     whole = train(tmp_path / "whole", *words)

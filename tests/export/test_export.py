@@ -1,3 +1,4 @@
+import contextlib
 import json
 import shutil
 import signal
@@ -26,6 +27,7 @@ from fer_lightning.config_rules.commands import EXPORT_FORMATS
 from fer_lightning.constants import LABELS
 from fer_lightning.data.synthetic import draw_sample
 from fer_lightning.errors import FerError
+from fer_lightning.inference.bundle_files import read_manifest
 from fer_lightning.inference.tflite_model import TFLiteModel
 from fer_lightning.models.networks import ExpressionCNN, PhoneCNN
 from tests.commands.test_evaluate import save_checkpoint
@@ -160,6 +162,22 @@ class TestAgreement:
             self.between(other).require("x", limits)
         assert "on 75.00% of the faces, the limit is 99.00%" in str(raised.value)
         assert "loses 25.00 points of accuracy, the limit is 0.5" in str(raised.value)
+
+    @pytest.mark.parametrize(
+        ("changed", "wrong", "passes"), [(19, 9, True), (5, 5, True), (40, 0, False), (30, 30, False)]
+    )
+    def test_chance_may_break_a_share(self, changed, wrong, passes):
+        """Of 1,000 faces, ``changed`` have another top class than in torch, and ``wrong`` of them become wrong."""
+        expected = np.zeros((1000, 7), np.float32)
+        expected[:, 2] = 1
+        got = expected.copy()
+        got[:changed] = np.roll(got[:changed], 1, axis=1)
+        labels = np.full(1000, 2)
+        labels[wrong:changed] = 5
+        agreement = Agreement.between(expected, got, labels)
+        limits = {"agreement": 0.98, "accuracy_loss": 0.5}
+        with contextlib.nullcontext() if passes else pytest.raises(FerError):
+            agreement.require("x", limits)
 
     def test_no_number_is_no_agreement(self):
         broken = self.expected()
@@ -305,6 +323,12 @@ class TestCommand:
         again = run_command("fer_lightning.export", *words, *fewer, cwd=tmp_path)
         assert again.returncode == 0, again.stderr
         assert not (tmp_path / "bundle" / "FER2013.onnx").exists()
+
+    def test_shipped_weights_without_data(self, tmp_path):
+        words = ("ckpt=pretrained-phone", "out=bundle", "export.formats=[]")
+        process = run_command("fer_lightning.export", *words, cwd=tmp_path)
+        assert process.returncode == 0, process.stderr
+        assert read_manifest(tmp_path / "bundle")["verified_on"]["faces"] == 1000
 
     def test_disagreement_leaves_the_former_bundle(self, checkpoint, bundle, tmp_path):
         shutil.copytree(bundle, tmp_path / "bundle")

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from fer_lightning.export.bundle import inventory
 from fer_lightning.export.verify import verify
 
 from fer_lightning.errors import FerError
@@ -91,6 +92,22 @@ def test_missing_foreign_and_wrong_files(copy):
     assert "labels.txt must contain the seven labels" in wrong
     assert "labels.txt has changed" in wrong
     assert "notes.txt is not in model.json" in wrong
+
+
+def test_names_do_not_steer_the_terminal(copy):
+    rewrite(
+        copy / "model.json",
+        lambda manifest: manifest["files"].update({"c\x1b[31mred": {"sha256": "0", "runtime": "x"}}),
+    )
+    process = run_command("fer_lightning.export.verify", str(copy), cwd=copy)
+    assert process.returncode == 1
+    assert "\x1b" not in process.stdout + process.stderr
+
+
+def test_files_of_macos_are_no_part_of_a_bundle(copy):
+    (copy / ".DS_Store").touch()
+    assert not verify(copy).wrong
+    inventory.check_place(copy)
 
 
 def test_runtimes_that_do_not_exist(copy):

@@ -53,6 +53,14 @@ def test_a_run_can_be_resumed_from_another_folder(compose, tmp_path, monkeypatch
     assert (cfg.init_from, cfg.teacher) == (str(tmp_path / "a.ckpt"), ["pretrained", str(tmp_path / "b.ckpt")])
 
 
+def test_rows_that_another_run_mined_are_forgotten(compose, tmp_path):
+    rows = tmp_path / "phases" / "1-hard_examples" / run_config.ROWS_FILE
+    rows.parent.mkdir(parents=True)
+    rows.touch()
+    run_config.save(compose("train", *SHRUNK), {"data": "sample"}, [], tmp_path)
+    assert not rows.exists()
+
+
 @pytest.mark.parametrize("result", ["phases/1-fit/done.json", "members/2/phases/1-fit/checkpoints/last.ckpt"])
 def test_a_run_or_an_ensemble_is_not_overwritten(compose, tmp_path, result):
     (tmp_path / result).parent.mkdir(parents=True)

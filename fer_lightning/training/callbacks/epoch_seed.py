@@ -11,7 +11,8 @@ class EpochSeed(L.Callback):
     """Seeds torch at the start of each epoch, so a resumed run draws the same numbers as an uninterrupted one.
 
     Dropout and augmentation draw from torch's generator on the device; the order of the examples comes from the
-    sampler's own seed and epoch. A phase that was stopped within an epoch restores the generators' states.
+    sampler's own seed and epoch. A phase that was stopped within an epoch restores the generators' states and the place
+    in that order.
 
     Args:
         seed: the run's seed.
@@ -31,13 +32,20 @@ class EpochSeed(L.Callback):
         torch.manual_seed(int(np.random.SeedSequence(entropy).generate_state(1)[0]))
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        # a schedule by step asks for the number of batches, for which Lightning 2.6 sets up the loader before it
+        # restores the state of its loops, and then it forgets that of the loader
+        trainer.fit_loop._load_combined_loader_states()
         if trainer.fit_loop.restarted_mid_epoch and self._states:
             torch.set_rng_state(self._states[0])
             if torch.cuda.is_available():
                 torch.cuda.set_rng_state_all(self._states[1:])
+            elif torch.mps.is_available():
+                torch.mps.set_rng_state(self._states[1])
 
     def state_dict(self) -> dict[str, Any]:
         devices = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+        if torch.mps.is_available():
+            devices = [torch.mps.get_rng_state()]
         return {"generators": [torch.get_rng_state(), *devices]}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

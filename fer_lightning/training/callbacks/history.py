@@ -1,4 +1,7 @@
-"""The scores of each epoch, saved in the checkpoint, so a resumed phase has all of them."""
+"""The scores of each epoch, saved in the checkpoint, so a resumed phase has all of them.
+
+For an epoch that was resumed in its middle, the training scores and the speed are those of the rest of the epoch.
+"""
 
 import time
 from typing import Any
@@ -20,6 +23,7 @@ class History(L.Callback):
         self.epochs: list[dict[str, float]] = []
         self._images = 0
         self._started = self._seconds = 0.0
+        self._validated = False
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self._started = time.perf_counter()  # a phase resumed within an epoch gets no on_train_epoch_start
@@ -39,9 +43,14 @@ class History(L.Callback):
         self._images += len(batch[0]) * trainer.world_size
         self._seconds = time.perf_counter() - self._started
 
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._validated = not trainer.sanity_checking
+
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        metrics = trainer.callback_metrics
-        epoch = {name: float(metrics[name]) for name in SCORES if name in metrics}
+        metrics = trainer.callback_metrics  # which keeps the scores of the last validation
+        names = [name for name in SCORES if name in metrics and (self._validated or not name.startswith("val_"))]
+        self._validated = False
+        epoch = {name: float(metrics[name]) for name in names}
         epoch["lr"] = float(trainer.optimizers[0].param_groups[0]["lr"])
         epoch["seconds"] = round(time.perf_counter() - self._started, 2)
         epoch["images_per_second"] = round(self._images / self._seconds, 1)
