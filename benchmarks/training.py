@@ -10,6 +10,7 @@ It also prints our share of the device's matrix throughput, measured in the same
 loading and augmenting. The fast settings for a GPU are overrides:
   python -m benchmarks.training --batch-size 1024 --steps 200 \\
     data.preload_to_device=true compile=reduce-overhead augment=strong
+The bare step is never compiled.
 """
 
 import argparse

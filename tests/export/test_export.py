@@ -155,13 +155,14 @@ class TestAgreement:
         self.between(self.expected() + 1e-6).require("x", {"max_difference": 1e-4, "agreement": 1, "accuracy_loss": 0})
 
     def test_says_what_is_broken(self):
-        other = self.expected()
-        other[0, [2, 5]] = other[0, [5, 2]]
+        expected = np.tile(self.expected(), (100, 1))
+        other = expected.copy()
+        other[:100, [2, 5]] = other[:100, [5, 2]]
         limits = {"max_difference": 1e-4, "agreement": 0.99, "accuracy_loss": 0.5}
         with pytest.raises(FerError, match=r"x does not agree .* 0\.3, the limit is 0\.0001") as raised:
-            self.between(other).require("x", limits)
-        assert "on 75.00% of the faces, the limit is 99.00%" in str(raised.value)
-        assert "loses 25.00 points of accuracy, the limit is 0.5" in str(raised.value)
+            Agreement.between(expected, other, np.full(400, 2)).require("x", limits)
+        assert "on 75.00% of the faces, the limit is 99.00% and chance explains 5.00 points" in str(raised.value)
+        assert "loses 25.00 points of accuracy, the limit is 0.5 and chance explains 5.00" in str(raised.value)
 
     @pytest.mark.parametrize(
         ("changed", "wrong", "passes"), [(19, 9, True), (5, 5, True), (40, 0, False), (30, 30, False)]

@@ -14,7 +14,7 @@ import urllib.request
 import pytest
 
 from fer_lightning.errors import FerError
-from fer_lightning.inference.bundle_files import MANIFEST_FILE, shipped_bundle
+from fer_lightning.inference.bundle_files import MODEL_FILE, shipped_bundle
 from fer_lightning.play import site
 from fer_lightning.play.server import PlayServer
 from tests.helpers import assert_one_sentence, run_command
@@ -135,7 +135,7 @@ def test_an_impossible_port(pages, tmp_path, port):
 
 def test_a_folder_that_is_no_bundle(pages, tmp_path):
     process = run_command("fer_lightning.play", "--no-open", "--model", str(tmp_path), cwd=tmp_path)
-    assert_one_sentence(process, MANIFEST_FILE)
+    assert_one_sentence(process, MODEL_FILE)
 
 
 def test_ctrl_c_ends_it_quietly(pages):
