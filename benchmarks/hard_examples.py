@@ -61,7 +61,8 @@ class Run:
         for phase in self.metrics["phases"]:
             for epoch in phase["history"]:
                 steps.append(steps[-1] + self._steps_per_epoch(phase))
-                accuracies.append(100 * epoch["val_accuracy"])
+                # an epoch without validation is a gap in the curve
+                accuracies.append(100 * epoch.get("val_accuracy", math.nan))
         return steps[1:], accuracies
 
     def _steps_per_epoch(self, phase: dict[str, Any]) -> int:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fer_lightning.training.run_config import SETTINGS_FILE, overrides_of
+from fer_lightning.training.run_config import overrides_of
+from fer_lightning.utils.output_dir import SETTINGS_FILE
 
 
 def trained(run_dir: Path, words: Sequence[str]) -> dict[str, Any]:
@@ -21,14 +22,17 @@ def trained(run_dir: Path, words: Sequence[str]) -> dict[str, Any]:
     """
     metrics = run_dir / "metrics.json"
     if (run_dir / SETTINGS_FILE).is_file():
-        former = [word for word in overrides_of(run_dir) if not word.startswith("hydra.")]
-        if former != list(words):
-            raise SystemExit(
-                f"error: {run_dir} has a run of {' '.join(former)}, not of {' '.join(words)}; choose another --out"
-            )
+        former, now = _settings(overrides_of(run_dir)), _settings(words)
+        if former != now:
+            raise SystemExit(f"error: {run_dir} has a run of {former}, not of {now}; choose another --out")
     if not metrics.is_file():
         begun = (run_dir / SETTINGS_FILE).is_file()
         words = [f"resume={run_dir}"] if begun else [*words, f"hydra.run.dir={run_dir}"]
         if subprocess.run([sys.executable, "-m", "fer_lightning.train", *words], check=False).returncode:
             raise SystemExit(f"error: training {' '.join(words)} failed")
     return json.loads(metrics.read_text())
+
+
+def _settings(words: Sequence[str]) -> str:
+    """The words of a command line that say how a network is trained, without those that say where files are."""
+    return " ".join(word for word in words if not word.startswith(("data.dir=", "hydra.", "resume=")))

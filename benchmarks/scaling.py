@@ -62,9 +62,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.scaling", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "--steps", type=positive, default=24, help="steps an epoch with one process (default %(default)s)"
-    )
+    parser.add_argument("--steps", type=positive, default=24, help="steps per epoch, one process (default %(default)s)")
     parser.add_argument("--batch-size", type=positive, default=64, help="batch size per process (default %(default)s)")
     arguments = parser.parse_args()
     most = torch.cuda.device_count() or 2

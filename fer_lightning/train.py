@@ -8,7 +8,7 @@ from fer_lightning.utils.command_line import hydra_command
 
 def _run_dir(resume: str | None) -> str:
     """The output directory of a run; a resumed run keeps its directory."""
-    from fer_lightning.training.run_config import SETTINGS_FILE  # imports Hydra
+    from fer_lightning.utils.output_dir import SETTINGS_FILE  # imports Hydra
 
     # only if it is a run: Hydra writes to the directory before we can reject a wrong resume=
     if resume and (Path(resume) / SETTINGS_FILE).is_file():

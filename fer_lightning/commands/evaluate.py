@@ -9,7 +9,6 @@ from fer_lightning.config_rules.check import check
 from fer_lightning.models import checkpoint
 from fer_lightning.training.evaluation import evaluate
 from fer_lightning.training.evaluator import adopt_split, warn_of_other_splits
-from fer_lightning.training.run_config import refuse_run
 from fer_lightning.utils.quiet import quiet_libraries
 
 
@@ -17,9 +16,7 @@ def run(cfg: DictConfig) -> None:
     quiet_libraries()
     hydra_config = HydraConfig.get()
     trained = checkpoint.load(checkpoint.paths_of(cfg.ckpt))
-    out = Path(hydra_config.runtime.output_dir)
-    refuse_run(out)
     adopt_split(cfg, trained.settings[0], list(hydra_config.overrides.task))
     check("evaluate", cfg)  # again, because the checkpoint's values are not trusted
     warn_of_other_splits(cfg, trained.settings)
-    evaluate(cfg, trained, out)
+    evaluate(cfg, trained, Path(hydra_config.runtime.output_dir))

@@ -53,7 +53,7 @@ def _read(
     Args:
         wait: waits some seconds for a frame that is not due yet.
     """
-    follower = Follower(reader, live=not in_real_time)
+    follower = Follower(reader, live=True)
     started = shown = time.perf_counter()
     for seconds, frame in frames:
         now = time.perf_counter()

@@ -20,7 +20,6 @@ from fer_lightning.models.networks import Scale
 from fer_lightning.training import weight_soup
 from fer_lightning.training.classifier import ExpressionClassifier
 from fer_lightning.training.evaluator import Evaluator, adopt_split
-from fer_lightning.training.run_config import refuse_run
 from fer_lightning.utils import files
 from fer_lightning.utils.checksums import sha256
 from fer_lightning.utils.quiet import quiet_libraries
@@ -130,6 +129,4 @@ def _provenance(cfg: DictConfig, members: Sequence[Path], settings: dict[str, An
 def run(cfg: DictConfig) -> None:
     quiet_libraries()
     hydra_config = HydraConfig.get()
-    out = Path(hydra_config.runtime.output_dir)
-    refuse_run(out)
-    make_soup(cfg, out, hydra_config.overrides.task)
+    make_soup(cfg, Path(hydra_config.runtime.output_dir), hydra_config.overrides.task)

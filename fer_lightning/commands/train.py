@@ -22,6 +22,7 @@ from fer_lightning.training.ensemble_runner import train_ensemble
 from fer_lightning.training.runner import train
 from fer_lightning.utils import files, shell_words
 from fer_lightning.utils.allocation import keep_freed_memory
+from fer_lightning.utils.output_dir import SETTINGS_FILE
 from fer_lightning.utils.quiet import quiet_libraries
 
 log = logging.getLogger(__name__)
@@ -86,7 +87,7 @@ def _main(cfg: DictConfig) -> float:
     if cfg.resume is not None:
         run_config.check_run(run_dir)  # before the lock creates the directory
     with _alone_in(run_dir):
-        requeued = cfg.resume is None and is_requeued() and (run_dir / run_config.SETTINGS_FILE).is_file()
+        requeued = cfg.resume is None and is_requeued() and (run_dir / SETTINGS_FILE).is_file()
         if requeued:
             log.info("SLURM restarted this job: resuming %s", run_dir)
         elif cfg.resume is not None:

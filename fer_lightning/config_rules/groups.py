@@ -169,7 +169,7 @@ TRAINER = Group(
     {
         "accelerator": ACCELERATOR,
         "strategy": Rule(
-            "the name of one of Lightning's strategies that start a process for each device anew, such as ddp",
+            "the name of one of Lightning's strategies that launch a new process for each device, such as ddp",
             lambda value: isinstance(value, str) and re.search(r"^$|spawn|fork|notebook", value.strip()) is None,
         ),
         "devices": _DEVICES | list_of(integer(0, 9999), 1),
@@ -182,7 +182,7 @@ TRAINER = Group(
         "limit_train_batches": _BATCHES | NULL,
         "limit_val_batches": _BATCHES | NULL,
         "check_val_every_n_epoch": integer(1) | NULL,
-        "val_check_interval": number(above=0, most=1) | NULL,
+        "val_check_interval": number(above=0, below=1) | one_of(1.0) | NULL,
         "num_sanity_val_steps": integer(-1),
         "log_every_n_steps": integer(0),
         "enable_checkpointing": BOOLEAN,

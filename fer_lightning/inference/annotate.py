@@ -6,8 +6,8 @@ from dataclasses import replace
 from PIL import Image, ImageDraw, ImageFont
 
 from fer_lightning.constants import CLASS_COLOURS, LABELS
-from fer_lightning.inference.boxes import Box, intersection, scaled
-from fer_lightning.inference.images import reduction
+from fer_lightning.inference.boxes import Box, intersection, rescaled
+from fer_lightning.inference.images import full_size
 from fer_lightning.inference.reader import Face
 
 _PANEL_ROWS = 8  # the label and seven bars
@@ -27,7 +27,7 @@ def annotate(picture: Image.Image, faces: Sequence[Face]) -> Image.Image:
     """
     canvas = picture.copy()
     draw = ImageDraw.Draw(canvas, "RGBA")
-    drawn = [replace(face, box=scaled(face.box, 1 / reduction(picture))) for face in faces]
+    drawn = [replace(face, box=rescaled(face.box, full_size(picture), picture.size)) for face in faces]
     taken: list[Box] = [face.box for face in drawn]
     for face in drawn:
         left, top, right, bottom = face.box

@@ -12,10 +12,11 @@ def area(box: Box) -> float:
     return (box[2] - box[0]) * (box[3] - box[1])
 
 
-def scaled(box: Box, factor: float) -> Box:
-    """A box in a picture whose sides are ``factor`` times as long."""
+def rescaled(box: Box, before: tuple[int, int], after: tuple[int, int]) -> Box:
+    """The same box if a picture of the size ``before`` (width, height) has the size ``after``."""
     left, top, right, bottom = box
-    return left * factor, top * factor, right * factor, bottom * factor
+    x, y = after[0] / before[0], after[1] / before[1]
+    return left * x, top * y, right * x, bottom * y
 
 
 def intersection(one: Box, other: Box) -> float:

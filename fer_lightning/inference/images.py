@@ -27,7 +27,7 @@ _BYTES_PER_PIXEL_WITH_ALPHA = 13
 _BYTES_PER_COEFFICIENT = 2  # those of a progressive JPEG are all in memory, even if it is decoded at a smaller size
 _STRIP_PIXELS = 1_000_000  # converted to eight bits at a time
 _DEPTHS = (255, 1023, 4095, 16383, 65535)  # largest values of 8, 10, 12, 14 and 16 bits
-_REDUCTION = "fer_lightning.reduction"  # key of a picture's info
+_SIZE = "fer_lightning.size"  # key of a picture's info
 
 _warning_filters = threading.Lock()  # they are the process's, and two threads would restore each other's
 
@@ -36,7 +36,7 @@ def open_picture(source: Path | IO[bytes]) -> Image.Image:
     """The first frame of an image in RGB, upright by its EXIF orientation, transparency over white.
 
     A JPEG that would need more than ``MAX_BYTES`` is decoded at a half, a quarter or an eighth of its size; see
-    ``reduction``. The picture keeps the colour profile of the file if that is one for RGB.
+    ``full_size``. The picture keeps the colour profile of the file if that is one for RGB.
 
     Args:
         source: a regular file, or a binary stream that can seek.
@@ -51,9 +51,11 @@ def open_picture(source: Path | IO[bytes]) -> Image.Image:
         with _warning_filters, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about large pictures, and about damaged EXIF data
             with Image.open(source, formats=FORMATS) as opened:
-                divisor = _fit_into_memory(opened, source)
+                full = opened.size
+                _fit_into_memory(opened, source)
+                is_landscape = opened.width > opened.height
                 ImageOps.exif_transpose(opened, in_place=True)
-                opened.info[_REDUCTION] = divisor
+                opened.info[_SIZE] = full if (opened.width > opened.height) == is_landscape else full[::-1]
                 return _as_rgb(opened)
     except Image.DecompressionBombError:  # Pillow's own limit
         raise FerError(f"{_name(source)} has more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels") from None
@@ -65,9 +67,9 @@ def open_picture(source: Path | IO[bytes]) -> Image.Image:
         raise FerError(f"{_name(source)} cannot be read as an image: {_reason(error)}") from error
 
 
-def reduction(picture: Image.Image) -> int:
-    """How many pixels of its file each pixel of an opened picture stands for, along each side: 1, 2, 4 or 8."""
-    return picture.info.get(_REDUCTION, 1)
+def full_size(picture: Image.Image) -> tuple[int, int]:
+    """The width and height that an upright picture has in its file, from which it may have been decoded smaller."""
+    return picture.info.get(_SIZE, picture.size)
 
 
 def _reason(error: Exception) -> str:
@@ -90,12 +92,8 @@ def require_regular_file(path: Path) -> None:
         raise FerError(f"{path} is not a regular file")
 
 
-def _fit_into_memory(opened: Image.Image, source: Path | IO[bytes]) -> int:
-    """The divisor of the sides at which decoding takes at most ``MAX_BYTES``, which is set for a JPEG.
-
-    Raises:
-        FerError: there is none.
-    """
+def _fit_into_memory(opened: Image.Image, source: Path | IO[bytes]) -> None:
+    """Raise FerError if decoding takes more than ``MAX_BYTES``; a JPEG is first drafted at a smaller size."""
     width, height = opened.size
     divisors = (1, 2, 4, 8) if opened.format in ("JPEG", "MPO") else (1,)
     needed = [_bytes_needed(opened, divisor) for divisor in divisors]
@@ -107,7 +105,6 @@ def _fit_into_memory(opened: Image.Image, source: Path | IO[bytes]) -> int:
     divisor = next(divisor for divisor, each in zip(divisors, needed, strict=True) if each <= MAX_BYTES)
     if divisor > 1:
         opened.draft(None, (max(width // divisor, 1), max(height // divisor, 1)))
-    return divisor
 
 
 def _bytes_needed(opened: Image.Image, divisor: int) -> int:
@@ -136,8 +133,10 @@ def upright_rgb(image: Image.Image) -> Image.Image:
 
 def _as_rgb(upright: Image.Image) -> Image.Image:
     picture = _composed(_as_eight_bits(upright) if upright.mode in _WIDE else upright)
-    kept = ("icc_profile", _REDUCTION) if upright.mode in ("RGB", "RGBA", "P") else (_REDUCTION,)
-    picture.info = {key: upright.info[key] for key in kept if key in upright.info}
+    picture.info = {_SIZE: upright.info[_SIZE]} if _SIZE in upright.info else {}
+    profile = upright.info.get("icc_profile")
+    if upright.mode in ("RGB", "RGBA", "P") and isinstance(profile, bytes):  # a tag of a TIFF can have any type
+        picture.info["icc_profile"] = profile
     return picture
 
 

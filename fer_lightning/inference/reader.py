@@ -18,11 +18,11 @@ from PIL import Image
 
 from fer_lightning.constants import LABELS, SHIPPED_BUNDLES
 from fer_lightning.errors import FerError
-from fer_lightning.inference.boxes import Box, scaled
+from fer_lightning.inference.boxes import Box, rescaled
 from fer_lightning.inference.bundle_files import MODEL_FILE, model_path, require_intact
 from fer_lightning.inference.face_crop import crop_face
 from fer_lightning.inference.face_detection import FaceDetector
-from fer_lightning.inference.images import as_face, reduction
+from fer_lightning.inference.images import as_face, full_size
 from fer_lightning.inference.pictures import as_picture
 from fer_lightning.inference.tflite_model import TFLiteModel, require_loadable
 
@@ -152,19 +152,19 @@ class ExpressionReader:
 
     def _found(self, image: Any, small_faces: bool, turned: bool, known: Iterable[Box]) -> list["_Found"]:
         picture = as_picture(image)
-        scale = reduction(picture)
+        size, full = picture.size, full_size(picture)
         if self._detector is None:
-            crop, (width, height) = as_face(picture), picture.size
-            return [_Found(scaled((0.0, 0.0, width, height), float(scale)), None, crop, doubt_about(crop))]
+            crop = as_face(picture)
+            return [_Found((0.0, 0.0, float(full[0]), float(full[1])), None, crop, doubt_about(crop))]
         with self._lock:
             faces = self._detector.detect(
-                picture, small_faces=small_faces, turned=turned, known=[scaled(box, 1 / scale) for box in known]
+                picture, small_faces=small_faces, turned=turned, known=[rescaled(box, full, size) for box in known]
             )
         found = []
         for face in faces:
             crop, (left, top, right, bottom) = crop_face(picture, face), face.box
             doubt = "small" if max(right - left, bottom - top) < _SMALL else doubt_about(crop)
-            found.append(_Found(scaled(face.box, scale), face.score, crop, doubt))
+            found.append(_Found(rescaled(face.box, size, full), face.score, crop, doubt))
         return found
 
     def _read(self, pictures: list[list["_Found"]]) -> list[list[Face]]:

@@ -12,7 +12,7 @@ from fer_lightning.inference.reader import ExpressionReader, Face
 
 _SAME_FACE = 0.3  # intersection over union of a face's boxes in two frames
 _SEARCH = 0.5  # seconds between searches for small faces, each of which takes as long as many frames
-_SEARCH_SHARE = 5  # a search of a camera's frame may take at most one part in this many of the time
+_SEARCH_SHARE = 5  # in real time, a search may take at most one part in this many of the time
 _LONGEST_PAUSE = 5.0  # seconds between two searches; a gap between frames may have another reason than a search
 _FORGET = 0.5  # seconds after which a face that is not seen any more is forgotten
 # two frames belong to different scenes if their thumbnails differ by more grey levels on average and correlate less;
@@ -34,11 +34,11 @@ class Follower:
     """Reads the faces of frame after frame, follows each, and averages its probabilities over time.
 
     The whole frame is searched for small faces twice a second; between searches, they are looked for where they were.
-    If a search holds up a camera's frames, searches become rarer. A new scene ends all tracks.
+    If searches delay frames that are read in real time, they become rarer. A new scene ends all tracks.
 
     Args:
         reader: finds and reads the faces of one frame.
-        live: whether the frames come from a camera, whose times include that of the search.
+        live: whether frames are read in real time, from a camera or for a window, so that a search delays the next one.
         seconds: time constant of the average; after this time, two thirds of it come from newer frames.
     """
 

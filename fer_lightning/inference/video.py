@@ -80,8 +80,9 @@ class VideoSource:
         rate = self._stream.average_rate or 0
         self.rate = float(rate) if 0 < rate <= 1000 else _DEFAULT_RATE
         self.frames = self._stream.frames or None
-        # the width of a pixel by its height, which is not 1 on DVDs, for example
-        self._pixel_aspect = float(self._stream.sample_aspect_ratio or 1)
+        # the width of a pixel divided by its height, which is not 1 on DVDs, for example; other values are mistakes
+        aspect = float(self._stream.sample_aspect_ratio or 1)
+        self._pixel_aspect = aspect if 0.25 <= aspect <= 4 else 1.0
 
     def __enter__(self) -> Self:
         return self

@@ -75,7 +75,7 @@ class Evaluator:
 
 def warn_of_other_splits(cfg: DictConfig, settings: Sequence[dict[str, Any]]) -> None:
     """Warn if the random split that is scored contains rows on which a network was trained with another split."""
-    if cfg.data.get("split") != "random":  # which parts the Training rows only
+    if cfg.data.get("split") != "random" or cfg.subset == "test":  # only Training is split at random
         return
     for number, each in enumerate(settings, start=1):
         trained = each.get("data")

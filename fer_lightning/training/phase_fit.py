@@ -101,7 +101,7 @@ def fit_phase(
         augment=phase.augment, rows=rows, holdout=phase.holdout, distinct_epochs=distinct_epochs
     )
     module.lr_factor = phase.lr_factor
-    # Lightning moves it after the moving average was made on its device
+    # Lightning would move the module only after the callback has copied it for the moving average
     module.to(trainer.strategy.root_device)
     resumed = None if saved is None else str(saved[0])
     try:

@@ -15,13 +15,13 @@ from fer_lightning.constants import SHIPPED_WEIGHTS
 from fer_lightning.errors import FerError
 from fer_lightning.utils import files, shell_words
 from fer_lightning.utils.former_names import current_target, current_values
+from fer_lightning.utils.output_dir import SETTINGS_FILE
 
 _NAMED_ENTRIES = ("phases", "callbacks", "logger")  # groups of named entries, which a run may remove or reorder
 _ARGUMENTS = ("data", "model", "optimizer", "scheduler", "augment")  # groups of arguments, which a run may remove
 _RESULTS = ("done.json", "checkpoints/*.ckpt")
 _TRAINED = [f"{place}phases/*/{result}" for place in ("", "members/*/") for result in _RESULTS]
 
-SETTINGS_FILE = "run.yaml"  # not .hydra, which Hydra rewrites when a run is resumed
 ROWS_FILE = "hard_examples.csv"  # the rows that a phase trains on, in its folder
 
 
@@ -67,12 +67,6 @@ def _absolute(value: Any) -> Any:
     if isinstance(value, list):
         return [_absolute(each) for each in value]
     return str(Path(value).absolute()) if isinstance(value, str) and value not in SHIPPED_WEIGHTS else value
-
-
-def refuse_run(out: Path) -> None:
-    """Raise FerError if the output directory of another command is that of a training run, whose results it has."""
-    if (out / SETTINGS_FILE).is_file():
-        raise FerError(f"{out} contains a training run; choose another hydra.run.dir, such as {out / 'evaluation'}")
 
 
 def check_run(run_dir: Path) -> None:

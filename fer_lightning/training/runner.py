@@ -15,12 +15,14 @@ from fer_lightning.errors import FerError
 from fer_lightning.models import checkpoint
 from fer_lightning.reporting import face_sheets, plots, tables
 from fer_lightning.training import initial_weights, precision
+from fer_lightning.training.checkpoint_io import newest
 from fer_lightning.training.classifier import ExpressionClassifier
 from fer_lightning.training.conclusion import log_conclusion
 from fer_lightning.training.distillation import Distillation
 from fer_lightning.training.distributed import is_first
 from fer_lightning.training.evaluator import Evaluator
 from fer_lightning.training.phase import (
+    Phase,
     PhaseResult,
     Weights,
     carried_checkpoint,
@@ -52,8 +54,8 @@ def train(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
     # report mistakes in the config before the data are read
     phases = parse_phases(cfg.phases)
     try_out(cfg)
-    # a resumed run has weights of its own
-    start, sam = None if any(run_dir.glob("phases/*/checkpoints/*.ckpt")) else initial_weights.read(cfg), _sam(cfg)
+    start = None if _has_weights(run_dir, phases) else initial_weights.read(cfg)
+    sam = _sam(cfg)
     precision.settle(cfg.trainer)
     L.seed_everything(cfg.seed, verbose=False)
     datamodule: FaceDataModule = instantiate(cfg.data, augment=instantiate(cfg.augment), votes=cfg.vote_weight > 0)
@@ -86,6 +88,15 @@ def train(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
     if not is_first():
         return {}
     return _conclude(cfg, module, datamodule, evaluator, results, run_dir)
+
+
+def _has_weights(run_dir: Path, phases: dict[str, Phase]) -> bool:
+    """Whether a run is resumed with weights of its first phase, instead of those that it started from."""
+    name, phase = next(iter(phases.items()))
+    folder = phase_folder(run_dir, 0, name)
+    if (folder / "done.json").is_file() and carried_checkpoint(folder, phase) is not None:
+        return True
+    return newest(folder / "checkpoints") is not None
 
 
 def phase_entry(result: PhaseResult) -> dict[str, Any]:

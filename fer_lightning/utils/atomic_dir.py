@@ -25,17 +25,17 @@ def building(out: Path) -> Iterator[Path]:
     if out.is_mount():
         raise FerError(f"{out} is a mount point, which cannot be replaced; choose a folder in it")
     out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-    try:
-        with raising_on_termination():
+    with raising_on_termination():
+        temporary = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+        try:
             yield temporary
             allowed = ~files.umask()
             for path in (temporary, *temporary.rglob("*")):  # mkdtemp and some converters exclude other users
                 path.chmod((0o777 if path.is_dir() else 0o666) & allowed)
             with _set_aside(out):
                 temporary.rename(out)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 @contextlib.contextmanager

@@ -127,7 +127,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def require_writable(folder: Path) -> None:
-    """Raise OSError if no file can be written in a folder or, if it does not exist, in the first that does above it."""
+    """Raise OSError if no file can be written in a folder or, if it does not exist, in its nearest existing parent."""
     existing = next((each for each in (folder, *folder.absolute().parents) if each.exists()), folder)
     try:
         tempfile.TemporaryFile(dir=existing).close()

@@ -9,11 +9,12 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from fer_lightning.errors import exit_on_user_error
+from fer_lightning.errors import FerError, exit_on_user_error
 from fer_lightning.utils.files import require_writable
 
+SETTINGS_FILE = "run.yaml"  # of a training run; not .hydra, which Hydra rewrites when the run is resumed
 # files that Hydra and the start of a run write before there is a result
-_WRITTEN_AT_THE_START = (".hydra", "run.yaml", "config.yaml")
+_WRITTEN_AT_THE_START = (".hydra", SETTINGS_FILE, "config.yaml")
 
 _made: list[Path] = []  # this command's output directory and the parent directories that were created with it
 
@@ -43,13 +44,19 @@ class WritableOutputDir(Callback):
     """Ends the command with one sentence, where Hydra would print a traceback, if the output directory is unusable.
 
     Raises:
-        SystemExit: status 1; the directory cannot be created or written.
+        SystemExit: status 1; the directory cannot be created or written, or contains a training run, whose results
+            another command would replace.
     """
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         folder = Path(config.hydra.run.dir)
         whole = folder.absolute()
         _made.extend(each for each in (whole, *whole.parents) if not each.exists())
+        with exit_on_user_error():
+            if config.hydra.job.name != "train" and (folder / SETTINGS_FILE).is_file():
+                raise FerError(
+                    f"{folder} contains a training run; choose another hydra.run.dir, such as {folder / 'evaluation'}"
+                )
         _try(folder)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 from fer_lightning.errors import FerError
 
 MARK = "fer_lightning"  # in a JPEG's comment, a PNG's Software and an MP4's comment
-_SEARCHED = 65_536  # bytes at each end; JPEG and PNG have the mark at the start, MP4 behind its index
+# bytes at each end: JPEG and PNG have the mark near the start, behind a colour profile, and MP4 behind its index
+_SEARCHED = 1_000_000
 
 
 def is_own(path: Path) -> bool:
@@ -22,4 +23,7 @@ def is_own(path: Path) -> bool:
 def refuse_foreign(path: Path) -> None:
     """Raise FerError if there is a file in the place of ``path`` that this project did not write."""
     if path.exists() and not is_own(path):
-        raise FerError(f"{path} exists and was not written by {MARK}; choose another folder")
+        raise FerError(
+            f"{path} exists and has no mark of {MARK}, which files of earlier versions lack; move it away, or choose "
+            "another folder"
+        )

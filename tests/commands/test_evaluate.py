@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from fer_lightning.models.networks import ExpressionCNN
+from fer_lightning.training.evaluator import warn_of_other_splits
 from tests.helpers import assert_one_sentence, csv_text, run_command
 
 pytestmark = pytest.mark.slow
@@ -70,6 +71,28 @@ def test_weights_that_are_not_numbers(folder):
     torch.save(content, checkpoint)
     assert_one_sentence(evaluate(folder, f"ckpt={checkpoint}", f"data.dir={folder}"), "outputs are not finite")
     assert not (folder / "out").exists()
+
+
+def test_a_training_run_is_not_written_into(folder):
+    run = folder / "a run"
+    (run / ".hydra").mkdir(parents=True)
+    (run / "run.yaml").touch()
+    process = run_command("fer_lightning.evaluate", "ckpt=pretrained", f"hydra.run.dir={run}", cwd=folder)
+    assert_one_sentence(process, "contains a training run; choose another hydra.run.dir")
+    assert sorted(path.name for path in run.rglob("*")) == [".hydra", "run.yaml"]
+
+
+def test_only_training_rows_of_another_split_are_warned_about(compose, caplog):
+    cfg = compose("evaluate", "ckpt=pretrained", "data.split=random", "data.split_seed=1", "data.dir=x")
+    own, other = ({"data": {"split": "random", "split_seed": seed, "val_fraction": 0.2}} for seed in (1, 2))
+    warn_of_other_splits(cfg, [own, other])
+    assert caplog.messages == [
+        "network 2 was trained on another split, so it has seen some of the faces that are scored"
+    ]
+    caplog.clear()
+    cfg.subset = "test"
+    warn_of_other_splits(cfg, [own, other])
+    assert not caplog.messages
 
 
 def test_wrong_subset(folder):

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from benchmarks import hard_examples, runs
-from fer_lightning.training.run_config import SETTINGS_FILE
+from fer_lightning.utils.output_dir import SETTINGS_FILE
 
 EPOCH = {"val_accuracy": 0.5}
 

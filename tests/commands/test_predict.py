@@ -230,7 +230,7 @@ def test_a_users_file_in_the_place_of_a_copy_is_kept(folder, predict):
     before = (folder / "smile_expressions.jpg").read_bytes()
     process = predict("smile.jpg", "smile_expressions.jpg", "--out", ".")
     assert process.returncode == 1
-    assert "error: smile_expressions.jpg exists and was not written by fer_lightning" in process.stderr
+    assert "error: smile_expressions.jpg exists and has no mark of fer_lightning" in process.stderr
     assert (folder / "smile_expressions.jpg").read_bytes() == before
     assert (folder / "smile_expressions_expressions.jpg").exists()
 

@@ -242,7 +242,12 @@ def test_a_resumed_run_does_not_need_the_weights_that_it_started_from(train, tmp
     with pytest.raises(KeyboardInterrupt, match="complete epochs: 1;"):
         train(tmp_path / "run", *words)
     monkeypatch.undo()
-    start.unlink()
+    checkpoints = tmp_path / "run/phases/1-baseline/checkpoints"
+    last = (checkpoints / "last.ckpt").rename(tmp_path / "last.ckpt")
+    start.rename(tmp_path / "moved.ckpt")
+    with pytest.raises(FerError, match=r"no such file: .*start\.ckpt"):  # best.ckpt is not what a phase resumes from
+        train(tmp_path / "run", *words)
+    last.rename(checkpoints / "last.ckpt")
     assert len(train(tmp_path / "run", *words)["phases"][0]["history"]) == 2
 
 

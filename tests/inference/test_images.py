@@ -169,6 +169,10 @@ def test_boxes_are_in_pixels_of_the_file_even_if_it_is_decoded_smaller(tmp_path,
     assert picture.size == (512, 512)
     (reduced,) = reader.read(path)
     np.testing.assert_allclose(reduced.box, full.box, atol=25)
+    path = tmp_path / "odd.jpg"
+    Image.new("RGB", (1001, 801), "gray").save(path)
+    (whole,) = ExpressionReader(bundle, detect=False).read(path)
+    assert whole.box == (0, 0, 1001, 801)
     (left, top, _, _), drawn = full.box, np.asarray(annotate(picture, [reduced])).astype(int)
     changed = np.argwhere(np.abs(drawn - np.asarray(picture)).sum(axis=2) > 100)
     assert np.abs(changed[:, 0].min() - top / 2) < 15  # the box is drawn at the face, in the smaller picture

@@ -134,20 +134,29 @@ def test_only_copies_and_charts_of_earlier_runs_are_replaced(tmp_path, what, suf
             save(Figure(), copies.path(source, what, suffix))
     Image.new("RGB", (60, 60)).save(own)
     before = own.read_bytes()
-    with pytest.raises(FerError, match=f"{own.name} exists and was not written by fer_lightning"):
+    with pytest.raises(FerError, match=f"{own.name} exists and has no mark of fer_lightning"):
         copies.path(source, what, suffix)
     assert own.read_bytes() == before
 
 
 def test_a_copy_has_the_colour_profile_of_its_source(tmp_path):
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    for mode, kept in (("RGB", profile), ("CMYK", None)):
-        source = tmp_path / f"{mode}.jpg"
-        Image.new(mode, (60, 60)).save(source, icc_profile=profile)
+    large = profile + bytes(200_000)  # behind which the mark is found all the same
+    for mode, given, kept in (("RGB", profile, profile), ("RGB", large, large), ("CMYK", profile, None)):
+        source = tmp_path / f"{mode}{len(given)}.jpg"
+        Image.new(mode, (60, 60)).save(source, icc_profile=given)
         copies = Copies(tmp_path / "out", {source: source})
         copies.save(annotate(open_picture(source), []), source)
         with Image.open(copies.path(source, "expressions", ".jpg")) as copy:
             assert copy.info.get("icc_profile") == kept
+
+
+def test_a_colour_profile_of_the_wrong_type_is_dropped(tmp_path):
+    source = tmp_path / "a.tif"
+    Image.new("RGB", (60, 60)).save(source, tiffinfo={34675: 7})
+    copies = Copies(tmp_path / "out", {source: source})
+    copies.save(annotate(open_picture(source), []), source)
+    assert copies.written == 1
 
 
 def test_a_folder_that_cannot_be_read_is_one_complaint(tmp_path, monkeypatch):

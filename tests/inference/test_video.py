@@ -162,17 +162,18 @@ def test_copies_are_h264_in_the_colours_that_browsers_play(clip):
         assert (context.name, context.pix_fmt) == ("h264", "yuv420p")
 
 
-def test_pixels_that_are_not_square_are_stretched(tmp_path):
-    """As on DVDs."""
+@pytest.mark.parametrize(("aspect", "size"), [(Fraction(64, 45), (1024, 576)), (Fraction(255), (720, 576))])
+def test_pixels_that_are_not_square_are_stretched(tmp_path, aspect, size):
+    """As on DVDs; an aspect ratio that no picture has is a mistake."""
     path = tmp_path / "dvd.mkv"
     with av.open(path, "w") as container:
         stream = container.add_stream("mpeg2video", rate=25)
         stream.width, stream.height, stream.pix_fmt = 720, 576, "yuv420p"
-        stream.codec_context.sample_aspect_ratio = Fraction(64, 45)
+        stream.codec_context.sample_aspect_ratio = aspect
         container.mux(stream.encode(av.VideoFrame.from_image(Image.new("RGB", (720, 576)))))
         container.mux(stream.encode())
     with VideoSource(path) as frames:
-        assert [frame.size for _, frame in frames] == [(1024, 576)]
+        assert [frame.size for _, frame in frames] == [size]
 
 
 def test_a_video_that_was_cut_off_is_read_up_to_there(tmp_path):

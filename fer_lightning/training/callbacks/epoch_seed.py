@@ -32,14 +32,14 @@ class EpochSeed(L.Callback):
         torch.manual_seed(int(np.random.SeedSequence(entropy).generate_state(1)[0]))
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        # a schedule by step asks for the number of batches, for which Lightning 2.6 sets up the loader before it
-        # restores the state of its loops, and then it forgets that of the loader
+        # a schedule by step asks for the number of batches; for that, Lightning 2.6 sets up the loader before it
+        # restores the state of its loops, and then ignores the loader's saved state
         trainer.fit_loop._load_combined_loader_states()
         if trainer.fit_loop.restarted_mid_epoch and self._states:
             torch.set_rng_state(self._states[0])
             if torch.cuda.is_available():
                 torch.cuda.set_rng_state_all(self._states[1:])
-            elif torch.mps.is_available():
+            elif torch.mps.is_available() and len(self._states) == 2:
                 torch.mps.set_rng_state(self._states[1])
 
     def state_dict(self) -> dict[str, Any]:
