@@ -55,6 +55,12 @@ STEPS = (
         for seed, name in enumerate(CYCLES, start=1)
     ),
     soup("soup_of_cycles", CYCLES),
+    Step("sam", ("+experiment=sam", f"init_from={{best}}/{BEST}", "seed=31")),
+    Step(
+        "soup_of_best_and_sam",
+        (f"ckpt=[{{best}}/{BEST},{{sam}}/{LAST}]", "weights=averaged", "out={soup_of_best_and_sam}/soup.ckpt"),
+        "soup",
+    ),
     Step("trunk", ("+experiment=trunk",)),
     Step("decay_plain", (*DECAY, "augment.mixup=0", "model.dense_dropout=null")),
     Step("decay", DECAY),

@@ -183,7 +183,7 @@ def size_latency_accuracy(files: Sequence[tuple[str, float, float, float]], path
             bars = axis.barh(places, values, color=[ORANGE if name == files[0][0] else BLUE for name in names])
             axis.bar_label(bars, fmt=form, padding=3)
             axis.set_xlabel(label)
-            axis.margins(x=0.18)
+            axis.margins(x=0.18 if min(values) >= 0 else 0.35)  # room for the labels of bars to the left, too
         axes[0].set_yticks(places, names)
         axes[0].invert_yaxis()
         figure.tight_layout()

@@ -23,7 +23,7 @@ from tests.helpers import SHRUNK, assert_one_sentence, csv_text, run_command
 pytestmark = pytest.mark.slow
 
 FEW = ("phases.baseline.epochs=2", "phases.hard_examples.epochs=1", "phases.balance.epochs=2")
-LONG = ("best", "cycle", "decay", "distill", "ensemble", "trunk")  # one long phase, with FER+'s votes
+LONG = ("best", "cycle", "decay", "distill", "ensemble", "sam", "trunk")  # one long phase, with FER+'s votes
 PACKAGED_EXPERIMENTS = {path.stem for path in (Path(__file__).parents[2] / "conf" / "experiment").glob("*.yaml")}
 
 
