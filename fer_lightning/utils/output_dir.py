@@ -53,7 +53,7 @@ class WritableOutputDir(Callback):
         whole = folder.absolute()
         _made.extend(each for each in (whole, *whole.parents) if not each.exists())
         with exit_on_user_error():
-            if config.hydra.job.name != "train" and (folder / SETTINGS_FILE).is_file():
+            if config.hydra.job.config_name != "train" and (folder / SETTINGS_FILE).is_file():
                 raise FerError(
                     f"{folder} contains a training run; choose another hydra.run.dir, such as {folder / 'evaluation'}"
                 )

@@ -70,7 +70,7 @@ def test_the_words_are_keys(started, compose):
 
 
 def test_an_interrupted_run_is_resumed(tmp_path, monkeypatch):
-    (tmp_path / SETTINGS_FILE).touch()
+    (tmp_path / SETTINGS_FILE).write_text("overrides: [seed=1, data.dir=a]\n")
     ran = []
 
     def run(command, check):
@@ -79,5 +79,7 @@ def test_an_interrupted_run_is_resumed(tmp_path, monkeypatch):
 
     monkeypatch.setattr(runs.subprocess, "run", run)
     with pytest.raises(SystemExit, match=r"error: training resume=.* failed"):
-        runs.trained(tmp_path, ["seed=1"])
+        runs.trained(tmp_path, ["seed=1", "data.dir=b"])
+    with pytest.raises(SystemExit, match=r"has a run of seed=1, not of seed=1 model=phone; choose another --out"):
+        runs.trained(tmp_path, ["seed=1", "model=phone"])
     assert ran == [[f"resume={tmp_path}"]]

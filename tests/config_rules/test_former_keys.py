@@ -89,12 +89,6 @@ def test_a_checkpoint_of_an_earlier_version(tmp_path):
     assert settings["data"] == {"drop_leaks": True, "split": "official"}
 
 
-def test_the_shipped_weights_speak_of_current_keys():
-    settings = checkpoint_module.read(checkpoint_module.path_of("pretrained"))["hyper_parameters"]
-    assert settings["no_decay_on_norm_and_bias"] is True
-    assert "translate" in settings["augment"]
-
-
 def test_what_is_no_key_stays():
     values = {"phases": {"init": {"epochs": 1}}, "model": {"shift": 1}, "augment": None, "members": "x"}
     assert current_values(values) == {

@@ -165,9 +165,9 @@ def test_copies_are_h264_in_the_colours_that_browsers_play(clip):
 @pytest.mark.parametrize(("aspect", "size"), [(Fraction(64, 45), (1024, 576)), (Fraction(255), (720, 576))])
 def test_pixels_that_are_not_square_are_stretched(tmp_path, aspect, size):
     """As on DVDs; an aspect ratio that no picture has is a mistake."""
-    path = tmp_path / "dvd.mkv"
+    path = tmp_path / "dvd.mp4"
     with av.open(path, "w") as container:
-        stream = container.add_stream("mpeg2video", rate=25)
+        stream = container.add_stream("libx264", rate=25)
         stream.width, stream.height, stream.pix_fmt = 720, 576, "yuv420p"
         stream.codec_context.sample_aspect_ratio = aspect
         container.mux(stream.encode(av.VideoFrame.from_image(Image.new("RGB", (720, 576)))))

@@ -145,7 +145,7 @@ def test_raw_weights(path, content):
     raw = checkpoint.with_raw_weights(content, path)
     assert torch.equal(raw["state_dict"][name], content["state_dict"][name] + 1)
     with pytest.raises(FerError, match="only averaged weights"):
-        checkpoint.with_raw_weights(checkpoint.read(checkpoint.path_of("pretrained")), Path("shipped"))
+        checkpoint.with_raw_weights(checkpoint.read(checkpoint.path_of("pretrained-phone")), Path("shipped"))
 
 
 def test_names_in_a_paths_place(tmp_path):
