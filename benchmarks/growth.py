@@ -12,12 +12,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from rich.console import Console
 from rich.progress import track
 
 from fer_lightning.errors import exit_on_user_error
 from fer_lightning.utils.environment import describe
-from fer_lightning.utils.terminal import make_table
+from fer_lightning.utils.terminal import make_table, print_table
 
 FACTORS = (1, 4, 16)
 BATCHES = 200
@@ -108,7 +107,7 @@ def main() -> None:
             forms = ("{:,.0f}", "{:,.0f}", "{:.2f}", "{:.0f}", "{:.2f}", "{:.0f}", "{:.1f}")
             formatted = [form.format(cell) for form, cell in zip(forms, cells, strict=True)]
             table.add_row(f"{count:,.0f}", *formatted, f"{training:,.0f}")
-    Console(width=100).print(table)  # nine columns
+    print_table(table, least_width=100)
 
 
 if __name__ == "__main__":

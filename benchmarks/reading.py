@@ -23,12 +23,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from benchmarks import photos
 from benchmarks.arguments import positive
+from fer_lightning.utils import terminal
 from fer_lightning.utils.environment import describe
-from fer_lightning.utils.terminal import make_table
 
 OPEN_SET = Path(__file__).parents[2] / "shared" / "photos"
 FACE_API = Path(__file__).with_name("face_api.js")
@@ -187,7 +185,7 @@ def compare(packages: list[Package], known: list[photos.Photo], turns: int) -> d
 
 
 def print_table(contestants: dict[str, Contestant], known: list[photos.Photo], turns: int) -> None:
-    table = make_table(
+    table = terminal.make_table(
         f"{len(known)} photos, medians of {turns} turns",
         ("", "found", "false", "expressions", "seconds", "CPU s", "start, s", "memory, MB", "disk, MB", "in crowds"),
         caption=describe("ai-edge-litert"),
@@ -206,7 +204,7 @@ def print_table(contestants: dict[str, Contestant], known: list[photos.Photo], t
             f"{contestant.median('disk') / 1e6:.0f}",
             f"{counts['crowds']}",
         )
-    Console().print(table)
+    terminal.print_table(table, least_width=120)
 
 
 if __name__ == "__main__":

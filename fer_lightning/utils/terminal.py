@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.table import Table
 
-_TABLE_WIDTH = 80  # columns; all tables fit in them
+_TABLE_WIDTH = 80  # columns; nearly all tables fit in them
 # controls (including escape sequences), invisible format characters (which can reverse the text), lone surrogates
 # (bytes of a name that are not UTF-8), and line and paragraph separators
 _UNPRINTABLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
@@ -47,16 +47,20 @@ def make_table(title: str | None, columns: Sequence[str], *, texts: int = 1, cap
     return table
 
 
-def print_table(table: "Table") -> None:
+def print_table(table: "Table", least_width: int = _TABLE_WIDTH) -> None:
     """Print a table without truncating it: on a narrow terminal its lines are wrapped.
 
     Square brackets are printed as they are, because file names and configs contain them.
+
+    Args:
+        table: the table.
+        least_width: columns that the table needs.
     """
     from rich.console import Console  # imported late, because commands that fail early do not need it
 
     console = Console(markup=False)
-    if console.width < _TABLE_WIDTH:
-        console = Console(markup=False, width=_TABLE_WIDTH)
+    if console.width < least_width:
+        console = Console(markup=False, width=least_width)
     console.print(table)
 
 
