@@ -21,12 +21,12 @@ def trained(run_dir: Path, words: Sequence[str]) -> dict[str, Any]:
         SystemExit: the training failed, or ``run_dir`` has a run with other words.
     """
     metrics = run_dir / "metrics.json"
-    if (run_dir / SETTINGS_FILE).is_file():
+    begun = (run_dir / SETTINGS_FILE).is_file()
+    if begun:
         former, now = _settings(overrides_of(run_dir)), _settings(words)
         if former != now:
             raise SystemExit(f"error: {run_dir} has a run of {former}, not of {now}; choose another --out")
     if not metrics.is_file():
-        begun = (run_dir / SETTINGS_FILE).is_file()
         words = [f"resume={run_dir}"] if begun else [*words, f"hydra.run.dir={run_dir}"]
         if subprocess.run([sys.executable, "-m", "fer_lightning.train", *words], check=False).returncode:
             raise SystemExit(f"error: training {' '.join(words)} failed")

@@ -19,7 +19,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import hydra
 import pytest
@@ -139,6 +139,27 @@ def train(compose: Callable[..., DictConfig], unrendered: None) -> Callable[...,
         return run_training(cfg, run_dir)
 
     return trained
+
+
+@pytest.fixture
+def break_off(train: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """A function that starts a run as ``train`` does and ends it by Ctrl-C in an epoch, before its scores are noted."""
+    from fer_lightning.training.callbacks.history import History
+
+    def broken(run_dir: Path, *words: str, epoch: int) -> None:
+        noted = History.on_train_epoch_end
+
+        def interrupted(self: History, trainer: Any, pl_module: Any) -> None:
+            if trainer.current_epoch == epoch:
+                raise KeyboardInterrupt
+            noted(self, trainer, pl_module)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(History, "on_train_epoch_end", interrupted)
+            with pytest.raises(KeyboardInterrupt, match=f"complete epochs: {epoch};"):
+                train(run_dir, *words)
+
+    return broken
 
 
 @pytest.fixture(scope="session")

@@ -102,9 +102,13 @@ def write_safetensors(source: Path, path: Path) -> None:
         path: the safetensors file to write.
 
     Raises:
-        FerError: see ``load_network``; or a weight is not finite, or too large for float16.
+        FerError: see ``load_network``; or a weight is not finite, or too large for float16, or the network has other
+            classes than the shipped weights.
     """
     network, settings = load_network(source)
+    classes = settings["model"].get("num_classes", NUM_CLASSES)
+    if classes != NUM_CLASSES:
+        raise FerError(f"{source} has {classes} classes; the shipped weights have {NUM_CLASSES}")
     weights = {
         name: value.half().contiguous() if value.is_floating_point() and value.ndim > 1 else value.contiguous()
         for name, value in network.state_dict().items()

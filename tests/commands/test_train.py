@@ -173,30 +173,24 @@ def test_the_votes_of_ferplus_as_labels_and_beside_them(compose, tmp_path, faces
     torch.testing.assert_close(after[:-2], before[:-2])
 
 
+def same_ends(folder):
+    """The last checkpoint of the run ``whole``, whose raw and averaged weights are those of ``broken``, bit for bit."""
+    whole, broken = (read(folder / name / "phases/1-fit/checkpoints/last.ckpt") for name in ("whole", "broken"))
+    for part in ("state_dict", "current_model_state"):
+        assert all(torch.equal(value, broken[part][name]) for name, value in whole[part].items()), part
+    return whole
+
+
 @pytest.mark.parametrize("limit", ["trainer.max_steps=-1", "trainer.max_steps=100"])
-def test_a_broken_off_long_run_ends_as_an_unbroken_one(train, tmp_path, monkeypatch, limit):
+def test_a_broken_off_long_run_ends_as_an_unbroken_one(train, break_off, tmp_path, limit):
     """With moving average, per-batch schedule, progressive crops, mixing and erasing: bit for bit."""
     words = ("+experiment=best", "vote_weight=0", "phases.fit.epochs=3", "augment.mixup=0.2", "data.train=70", limit)
     whole = train(tmp_path / "whole", *words)
-    noted = History.on_train_epoch_end
-
-    def interrupted(self, trainer, pl_module):
-        if trainer.current_epoch == 1:
-            raise KeyboardInterrupt
-        noted(self, trainer, pl_module)
-
-    monkeypatch.setattr(History, "on_train_epoch_end", interrupted)
-    with pytest.raises(KeyboardInterrupt, match="complete epochs: 1;"):
-        train(tmp_path / "broken", *words)
-    monkeypatch.undo()
+    break_off(tmp_path / "broken", *words, epoch=1)
     resumed = train(tmp_path / "broken", *words)
     assert resumed["loss"] == whole["loss"]
-    ends = [read(tmp_path / name / "phases/1-fit/checkpoints/last.ckpt") for name in ("whole", "broken")]
-    for part in ("state_dict", "current_model_state"):
-        assert all(torch.equal(value, ends[1][part][name]) for name, value in ends[0][part].items()), part
-    assert not torch.equal(
-        ends[0]["state_dict"]["network.0.weight"], ends[0]["current_model_state"]["network.0.weight"]
-    )
+    end = same_ends(tmp_path)
+    assert not torch.equal(end["state_dict"]["network.0.weight"], end["current_model_state"]["network.0.weight"])
 
 
 def test_a_long_run_that_was_stopped_within_an_epoch_ends_as_an_unbroken_one(train, tmp_path, monkeypatch):
@@ -216,9 +210,7 @@ def test_a_long_run_that_was_stopped_within_an_epoch_ends_as_an_unbroken_one(tra
         train(tmp_path / "broken", *words)
     monkeypatch.undo()
     assert train(tmp_path / "broken", *words)["loss"] == whole["loss"]
-    ends = [read(tmp_path / name / "phases/1-fit/checkpoints/last.ckpt") for name in ("whole", "broken")]
-    for part in ("state_dict", "current_model_state"):
-        assert all(torch.equal(value, ends[1][part][name]) for name, value in ends[0][part].items()), part
+    same_ends(tmp_path)
 
 
 def test_epochs_without_validation_have_no_scores_of_it(train, tmp_path):
@@ -227,21 +219,11 @@ def test_epochs_without_validation_have_no_scores_of_it(train, tmp_path):
     assert ["val_loss" in epoch for epoch in history] == [False, True, False]
 
 
-def test_a_resumed_run_does_not_need_the_weights_that_it_started_from(train, tmp_path, monkeypatch):
+def test_a_resumed_run_does_not_need_the_weights_that_it_started_from(train, break_off, tmp_path):
     train(tmp_path / "first", "phases.baseline.epochs=1", "data.train=70")
     start = (tmp_path / "first" / "checkpoints" / "last.ckpt").rename(tmp_path / "start.ckpt")
     words = (f"init_from={start}", "phases.baseline.epochs=2", "data.train=70")
-    noted = History.on_train_epoch_end
-
-    def interrupted(self, trainer, pl_module):
-        if trainer.current_epoch == 1:
-            raise KeyboardInterrupt
-        noted(self, trainer, pl_module)
-
-    monkeypatch.setattr(History, "on_train_epoch_end", interrupted)
-    with pytest.raises(KeyboardInterrupt, match="complete epochs: 1;"):
-        train(tmp_path / "run", *words)
-    monkeypatch.undo()
+    break_off(tmp_path / "run", *words, epoch=1)
     checkpoints = tmp_path / "run/phases/1-baseline/checkpoints"
     last = (checkpoints / "last.ckpt").rename(tmp_path / "last.ckpt")
     start.rename(tmp_path / "moved.ckpt")

@@ -9,7 +9,6 @@ from torch.utils.data import DataLoader
 from fer_lightning.data.loaders import Batch
 from fer_lightning.errors import FerError
 from fer_lightning.models.checkpoint import read
-from fer_lightning.training.callbacks.history import History
 from fer_lightning.training.classifier import ExpressionClassifier
 from fer_lightning.training.sharpness import SharpnessAware
 
@@ -105,20 +104,10 @@ def test_begins_with_the_last_epochs(train, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_broken_off_run_ends_as_an_unbroken_one(train, tmp_path, monkeypatch):
+def test_a_broken_off_run_ends_as_an_unbroken_one(train, break_off, tmp_path):
     words = (*FEW, "sam.last_epochs=2", "optimizer=sgd")
     train(tmp_path / "whole", *words)
-    noted = History.on_train_epoch_end
-
-    def interrupted(self, trainer, pl_module):
-        if trainer.current_epoch == 2:
-            raise KeyboardInterrupt
-        noted(self, trainer, pl_module)
-
-    monkeypatch.setattr(History, "on_train_epoch_end", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        train(tmp_path / "broken", *words)
-    monkeypatch.undo()
+    break_off(tmp_path / "broken", *words, epoch=2)
     train(tmp_path / "broken", *words)
     ends = [read(tmp_path / name / "phases/1-baseline/checkpoints/last.ckpt") for name in ("whole", "broken")]
     assert all(torch.equal(value, ends[1]["state_dict"][name]) for name, value in ends[0]["state_dict"].items())
