@@ -23,6 +23,7 @@ def check_relations(values: Mapping[Any, Any]) -> None:
         FerError: values contradict each other.
     """
     _check_seeds(values)
+    _check_start(values)
     _check_model(values)
     _check_schedule(values)
     _check_distillation(values)
@@ -39,6 +40,13 @@ def _check_seeds(values: Mapping[Any, Any]) -> None:
     networks = values.get("ensemble_size", 1)
     if networks > 1 and not SEED.accepts(values.get("seed", 0) + networks - 1):
         raise FerError(f"seed must be at most {2**32 - networks} with ensemble_size={networks}, got {values['seed']}")
+
+
+def _check_start(values: Mapping[Any, Any]) -> None:
+    if values.get("init_weights") == "raw" and values.get("init_from") is None:
+        raise FerError(
+            "init_weights=raw needs init_from: set init_from= to the checkpoint whose raw weights training starts from"
+        )
 
 
 def _check_ensemble(values: Mapping[Any, Any]) -> None:

@@ -140,7 +140,7 @@ def test_resume_of_no_run(tmp_path):
 @pytest.mark.parametrize("experiment", sorted(PACKAGED_EXPERIMENTS - {"ferplus"}))
 def test_every_experiment_passes_a_fast_run(train, tmp_path, run_dir, experiment):
     words = ["vote_weight=0"] if experiment in LONG else []
-    key = {"distill": "teacher", "cycle": "init_from", "decay": "init_from"}.get(experiment)
+    key = {"distill": "teacher", "cycle": "init_from", "decay": "init_from", "sam": "init_from"}.get(experiment)
     if key is not None:
         words.append(f"{key}={run_dir}/checkpoints/best.ckpt")
     if experiment == "ensemble":

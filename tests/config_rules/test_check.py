@@ -213,6 +213,7 @@ def test_wrong_values_of_a_training_run(compose, word, message):
             ["+experiment=best", "augment.size_schedule=[[0.5,20]]"],
             "augment.size_schedule must be a list of",
         ),
+        ("train", ["+experiment=decay"], "init_weights=raw needs init_from: set init_from= to the checkpoint"),
         ("train", ["+experiment=best", "scheduler.warmup=0.9"], "scheduler.warmup and scheduler.decay must add up"),
         ("evaluate", [], "ckpt is required: set ckpt= to pretrained, the path of a checkpoint or a list of these"),
         ("evaluate", ["ckpt=a", "accelerator=foo"], "accelerator must be auto, cpu, gpu, cuda or mps, got 'foo'"),
