@@ -1,4 +1,4 @@
-"""python -m benchmarks.campaign DIR: run all steps from the shipped weights' configuration to a distilled student.
+"""python -m benchmarks.campaign DIR: run all steps from experiment=best to a distilled student.
 
 DIR contains FER2013 and the FER+ votes. Finished steps (those with a metrics.json) are skipped, an interrupted step is
 resumed, and the first failure ends the campaign. All choices are made on PublicTest. --dry-run prints the commands.

@@ -1,4 +1,4 @@
-"""python -m fer_lightning.release_weights CHECKPOINT: replace the weights of ckpt=pretrained with a checkpoint."""
+"""python -m fer_lightning.release_weights CHECKPOINT: replace shipped weights with those of a checkpoint."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from fer_lightning.utils.command_line import argument_parser, import_task
 def main() -> None:
     parser = argument_parser(
         "fer-release-weights",
-        "Replace the weights of ckpt=pretrained with those of a checkpoint.",
+        "Replace the weights of ckpt=pretrained or ckpt=pretrained-phone with those of a checkpoint.",
         [
             "fer-release-weights outputs/train/RUN/checkpoints/best.ckpt",
             "fer-release-weights best.ckpt --name pretrained-phone",

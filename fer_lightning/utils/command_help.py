@@ -13,6 +13,7 @@ from importlib.resources.abc import Traversable
 
 _KEY = re.compile(r"( *)([\w.]+):(?: +(.+))?$")
 _DEFAULT = re.compile(r"^ +- (?P<group>\w+): (?P<choice>\w+)")
+_OVERRIDE = re.compile(r"^ +- override /(?P<group>\w+): (?P<choice>\w+)")
 _INCLUDED = re.compile(r"^ +- (?P<config>\w+)$")
 _LEFT = 32  # columns for KEY=VALUE; the comment of a longer one starts on the next line
 
@@ -66,19 +67,29 @@ class ConfigFile:
         return {match["group"]: match["choice"] for match in found if match}
 
     @property
+    def overridden_groups(self) -> dict[str, str]:
+        """The configs that an experiment chooses for the command's groups, in place of the command's own choices."""
+        found: dict[str, str] = {}
+        for file in self._included:
+            found |= file.overridden_groups
+        overrides = (_OVERRIDE.match(line) for line in self._lines)
+        return found | {match["group"]: match["choice"] for match in overrides if match}
+
+    @property
+    def _included(self) -> list["ConfigFile"]:
+        """The configs of the same group that this file includes."""
+        group, mark, _ = self.path.rpartition("/")
+        names = [match["config"] for line in self._lines if (match := _INCLUDED.match(line))]
+        return [ConfigFile(f"{group}/{name}") for name in names if mark and name != "_self_"]
+
+    @property
     def keys(self) -> list[Key]:
         """The keys with a value, in file order, without Hydra's keys.
 
         If the file includes another config of its group, the result includes that config's keys, with the values that
         the file overrides.
         """
-        found: dict[str, Key] = {}
-        for line in self._lines:
-            included = _INCLUDED.match(line)
-            if included and "/" in self.path and included["config"] != "_self_":
-                found |= {
-                    key.name: key for key in ConfigFile(f"{self.path.rpartition('/')[0]}/{included['config']}").keys
-                }
+        found = {key.name: key for file in self._included for key in file.keys}
         for key in self._own_keys():
             if key.name in found:
                 found[key.name].value = key.value
@@ -117,24 +128,31 @@ def help_text(name: str, words: Sequence[str]) -> str:
 
     Args:
         name: the name of the command and of its config file.
-        words: the command line; groups chosen on it are described instead of the defaults.
+        words: the command line; the groups and the experiment that it chooses are described instead of the defaults.
     """
     config = ConfigFile(name)
-    chosen = config.groups | {
-        group: choice
-        for group, _, choice in (word.partition("=") for word in words)
-        if group in config.groups and choice in configs_of(group)
-    }
-    own = config.keys
+    pairs = [(group, choice) for group, _, choice in (word.partition("=") for word in words)]
+    addable = dict.fromkeys(group for example in config.examples for group in re.findall(r"\+(\w+)=", example))
+    added = {group: choice for group, choice in pairs if group[1:] in addable and choice in configs_of(group[1:])}
+    chosen = dict(config.groups)
+    values: dict[str, str] = {}  # of the keys that an experiment sets
+    notes: list[str] = []
+    for group, choice in added.items():
+        file = ConfigFile(f"{group[1:]}/{choice}")
+        chosen |= file.overridden_groups
+        values |= {key.name: key.value for key in file.keys}
+        notes.append(filled(f"with {group}={choice}: {file.purpose}"))
+    chosen |= {group: choice for group, choice in pairs if group in config.groups and choice in configs_of(group)}
+    own = [Key(key.name, values.get(key.name, key.value), key.comment) for key in config.keys]
     parts = [
         f"usage: fer-{name} [KEY=VALUE ...]",
         filled(config.purpose),
+        *notes,
         "\n".join(["examples:", *(f"  {example}" for example in config.examples)]),
         _section("keys:", own),
     ]
-    added = [group for example in config.examples for group in re.findall(r"\+(\w+)=", example)]
     choices = [Key(group, choice, " | ".join(configs_of(group))) for group, choice in chosen.items()]
-    choices += [Key(f"+{group}", "NAME", " | ".join(configs_of(group))) for group in dict.fromkeys(added)]
+    choices += [Key(f"+{group}", added.get(f"+{group}", "NAME"), " | ".join(configs_of(group))) for group in addable]
     if choices:
         parts.append(_section("groups of keys:", choices))
     known = {key.name for key in own}
@@ -142,8 +160,9 @@ def help_text(name: str, words: Sequence[str]) -> str:
         if choice == "null":
             continue
         file = ConfigFile(f"{group}/{choice}")
-        keys = [Key(f"{group}.{key.name}", key.value, key.comment) for key in file.keys]
-        parts.append(_section(f"{group}={choice}: {file.purpose}", [key for key in keys if key.name not in known]))
+        named = ((f"{group}.{key.name}", key) for key in file.keys)
+        keys = [Key(full, values.get(full, key.value), key.comment) for full, key in named if full not in known]
+        parts.append(_section(f"{group}={choice}: {file.purpose}", keys))
     parts.append(
         filled(
             "--cfg job prints the resulting configuration without running; -m runs once for each value in KEY=A,B,C."

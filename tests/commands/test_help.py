@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -12,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from fer_lightning.errors import FerError
 from fer_lightning.utils import command_line
+from fer_lightning.utils.command_help import configs_of, help_text, is_group
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSING = ("audit", "download", "evaluate", "explain", "export", "soup", "train")
@@ -107,6 +109,17 @@ def test_help_has_the_comments_of_the_configs(helps):
 def test_help_describes_the_group_that_is_chosen(entry_points, tmp_path):
     (answer,) = run(entry_points, tmp_path, ["fer-train", "model=phone", "--help"])
     assert "  model.channels=[24, 48, 88, 152]" in answer["out"]
+
+
+@pytest.mark.parametrize("words", [[], ["model=phone"], *([f"+experiment={name}"] for name in configs_of("experiment"))])
+def test_help_has_the_values_that_the_command_line_chooses(compose, words):
+    cfg = compose("train", *words)
+    lines = re.findall(r"^  (\w[\w.]*)=(.+?)(?:  .*)?$", help_text("train", words), re.MULTILINE)
+    shown = {key: value for key, value in lines if OmegaConf.select(cfg, key) is None or not is_group(key)}
+    assert len(shown) > 60
+    for key, value in shown.items():
+        expected = OmegaConf.select(cfg, key)
+        assert value.startswith("${") or OmegaConf.create(f"key: {value}").key == expected, key
 
 
 @pytest.mark.parametrize(
