@@ -10,9 +10,10 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from fer_lightning.constants import LABELS
-from fer_lightning.data import cache, ferplus, kaggle_csv
+from fer_lightning.data import ferplus
 from fer_lightning.data.audit import Finding, examine
 from fer_lightning.data.faces import UNKNOWN, USAGES, Faces, occurs_in
+from fer_lightning.data.sources import KaggleSource
 from fer_lightning.reporting import face_sheets
 from fer_lightning.utils import files, shell_words, terminal
 from fer_lightning.utils.quiet import quiet_libraries
@@ -86,13 +87,13 @@ def print_leaks(faces: Faces) -> None:
 def run(cfg: DictConfig) -> None:
     quiet_libraries()
     folder, out = Path(cfg.data.dir), Path(HydraConfig.get().runtime.output_dir)
-    faces = cache.load(kaggle_csv.find_training_file(folder))
-    has_votes = ferplus.has_votes(folder)
-    findings = examine(faces, ferplus.read_votes_of(faces, folder) if has_votes else None)
+    source = KaggleSource(folder)
+    faces = source.load()
+    findings = examine(faces, source.read_votes(faces))
     write(findings, faces, out)
     print_table(findings, faces)
     print_leaks(faces)
-    if not has_votes:
+    if not ferplus.has_votes(folder):
         log.info("to also find images without a face, put FER+'s %s next to the data", ferplus.VOTES_FILE)
     log.info("all rows are listed in %s", out / "findings.csv")
     log.info("to train without the rows to exclude, set %s", shell_words.override("data.exclude", out / "exclude.csv"))

@@ -8,7 +8,7 @@ from omegaconf import DictConfig
 from fer_lightning.config_rules.check import check
 from fer_lightning.models import checkpoint
 from fer_lightning.training.evaluation import evaluate
-from fer_lightning.training.evaluator import adopt_split, warn_of_other_splits
+from fer_lightning.training.evaluator import adopt_split
 from fer_lightning.utils.quiet import quiet_libraries
 
 
@@ -18,5 +18,4 @@ def run(cfg: DictConfig) -> None:
     trained = checkpoint.load(checkpoint.paths_of(cfg.ckpt))
     adopt_split(cfg, trained.settings[0], list(hydra_config.overrides.task))
     check("evaluate", cfg)  # again, because the checkpoint's values are not trusted
-    warn_of_other_splits(cfg, trained.settings)
     evaluate(cfg, trained, Path(hydra_config.runtime.output_dir))

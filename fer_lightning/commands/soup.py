@@ -19,7 +19,7 @@ from fer_lightning.models import checkpoint
 from fer_lightning.models.networks import Scale
 from fer_lightning.training import weight_soup
 from fer_lightning.training.classifier import ExpressionClassifier
-from fer_lightning.training.evaluator import Evaluator, adopt_split
+from fer_lightning.training.evaluator import Evaluator, adopt_split, warn_of_other_splits
 from fer_lightning.utils import files
 from fer_lightning.utils.checksums import sha256
 from fer_lightning.utils.quiet import quiet_libraries
@@ -90,6 +90,7 @@ def make_soup(cfg: DictConfig, out: Path, overrides: Sequence[str] = ()) -> dict
     datamodule: FaceDataModule = instantiate(cfg.data)
     trained.network(len(datamodule.class_names))  # raises if the number of classes differs
     datamodule.setup()
+    warn_of_other_splits(datamodule, "val", trained.settings)
     judge = SoupEvaluator(datamodule, trained.networks, cfg.faces, cfg.seed, cfg.accelerator)
     alone = [judge.score(network) for network in trained.networks]
     for path, scores in zip(paths, alone, strict=True):
@@ -119,7 +120,7 @@ def make_soup(cfg: DictConfig, out: Path, overrides: Sequence[str] = ()) -> dict
 
 def _provenance(cfg: DictConfig, members: Sequence[Path], settings: dict[str, Any]) -> dict[str, Any]:
     """The settings that the soup's checkpoint records; network and data are those of its first member."""
-    kept = {key: settings[key] for key in ("model", "data", "data_name") if key in settings}
+    kept = {key: settings[key] for key in ("model", "data", "data_name", "held_out") if key in settings}
     soup = {key: cfg[key] for key in ("method", "weights", "faces", "seed")}
     return kept | {
         "soup": soup | {"members": [{"file": path.name, "sha256": sha256(path)} for path in members]},

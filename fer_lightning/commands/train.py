@@ -99,6 +99,8 @@ def _main(cfg: DictConfig) -> float:
             if given:
                 cfg.data.dir = moved_to
             check("train", cfg)
+            if given and is_first() and Path(moved_to).is_dir():
+                run_config.save_data_folder(run_dir, moved_to)
         elif is_first():
             precision.settle(cfg.trainer)  # a resumed run keeps this choice instead of measuring again
             run_config.save(cfg, hydra_config.runtime.choices, hydra_config.overrides.task, run_dir)

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from fer_lightning.constants import NUM_CLASSES
 from fer_lightning.data.augmentation import Augmentation
-from fer_lightning.data.faces import Faces, occurs_in
+from fer_lightning.data.faces import Faces, digest_of_rows, occurs_in
 from fer_lightning.data.loaders import (
     LABELS_ALONE,
     Batch,
@@ -88,6 +88,7 @@ class FaceDataModule(L.LightningDataModule):
         self._faces: Faces | None = None
         self._splits: Splits | None = None
         self._targets = LABELS_ALONE
+        self._held_out: str | None = None
         self._on_device: Batch | None = None
         self._phase: PhaseData | None = None
 
@@ -108,10 +109,12 @@ class FaceDataModule(L.LightningDataModule):
         faces = self.source.load()
         if not faces.has_labels:
             raise FerError(f"{faces.name} has no emotion column, so it cannot be used for training")
-        if self.split == "official" or (self.split == "auto" and faces.has_usage):
+        is_official = self.split == "official" or (self.split == "auto" and faces.has_usage)
+        if is_official:
             splits = official_splits(faces)
         else:
             splits = random_splits(faces, self.val_fraction, self.split_seed)
+            self._held_out = digest_of_rows(faces, splits.val)
         train = training_rows(
             faces, splits, drop_leaks=self.drop_leaks, deduplicate=self.deduplicate, exclude=self.exclude
         )
@@ -136,12 +139,17 @@ class FaceDataModule(L.LightningDataModule):
         """The rows of each split, after ``setup``; a split may be empty."""
         return _set_up(self._splits)
 
-    def read_votes(self) -> np.ndarray | None:
-        """The FER+ votes for all rows, uint8 [N, 10]; None if the source has none.
+    @property
+    def held_out(self) -> str | None:
+        """A digest of the faces that a random split holds out for val, after ``setup``; None if it is not random.
 
-        Raises:
-            FerError: the file of votes is malformed or belongs to other data.
+        Two runs with the same digest have trained on none of the faces that the other is validated on.
         """
+        _set_up(self._faces)
+        return self._held_out
+
+    def read_votes(self) -> np.ndarray | None:
+        """The FER+ votes for all rows, uint8 [N, 10]; None if the source has none (see ``FaceSource.read_votes``)."""
         return self.source.read_votes(self.faces)
 
     def rows(self, subset: Subset) -> np.ndarray:

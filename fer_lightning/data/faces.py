@@ -42,6 +42,13 @@ class Faces:
         return np.flatnonzero(self.usage == USAGES.index(usage))
 
 
+def digest_of_rows(faces: Faces, rows: np.ndarray) -> str:
+    """The SHA-256 of the pixels and labels of some faces, in their order."""
+    digest = hashlib.sha256(faces.pixels[rows].tobytes())
+    digest.update(faces.labels[rows].tobytes())
+    return digest.hexdigest()
+
+
 def occurs_in(pixels: np.ndarray, others: np.ndarray) -> np.ndarray:
     """bool [N]: whether each face in ``pixels`` (uint8 [N, 48, 48]) is identical to a face in ``others``."""
     known = set(digests(others))

@@ -39,10 +39,10 @@ class FaceSource:
         raise NotImplementedError
 
     def read_votes(self, faces: Faces) -> np.ndarray | None:
-        """Read the FER+ votes for the rows of ``faces``, uint8 [N, 10]; None if the source has none.
+        """Read the FER+ votes for the rows of ``faces``, uint8 [N, 10].
 
-        Raises:
-            FerError: the file of votes is malformed or belongs to other data.
+        Returns:
+            None if the source has none, or if their file is malformed or belongs to other data, which is a warning.
         """
         return None
 
@@ -82,7 +82,13 @@ class KaggleSource(FaceSource):
         return cache.load(path)
 
     def read_votes(self, faces: Faces) -> np.ndarray | None:
-        return ferplus.read_votes_of(faces, self.folder) if ferplus.has_votes(self.folder) else None
+        if not ferplus.has_votes(self.folder):
+            return None
+        try:
+            return ferplus.read_votes_of(faces, self.folder)
+        except FerError as error:
+            log.warning("FER+'s votes are left out: %s", error)
+            return None
 
     def vote_shares(self, faces: Faces) -> np.ndarray:
         return ferplus.distribution(ferplus.read_votes_of(faces, self.folder), ferplus.EXPRESSIONS)

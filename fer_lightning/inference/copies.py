@@ -87,7 +87,7 @@ class Crops:
 
     Args:
         folder: the folder, created when the first file is written.
-        names: the name of each source, whose folders are kept.
+        names: the name of each source, whose folders are kept (see ``Sources``).
 
     Raises:
         FerError: a source is in ``folder`` itself.

@@ -23,8 +23,8 @@ class Sources:
     """What several words name.
 
     Attributes:
-        names: each source once, in order, with its name: a file's path below the folder that was named, or the file's
-            own name; ``camera0`` for a camera.
+        names: each source once, in order, with its name: a file's path below the folder that contains all that was
+            named; ``camera0`` for a camera.
         complaints: a sentence for each word that names nothing and each folder that cannot be read.
         skipped: for each folder or pattern that was named, how many of its files were passed over, by kind in words.
     """
@@ -54,18 +54,31 @@ def find(words: Sequence[str], *, leave_out: Path | None = None) -> Sources:
         leave_out: a folder below those that are named, or below the folder of a pattern, whose files are passed over.
     """
     sources = Sources()
+    found: dict[Source, None] = {}  # in order
+    roots = []
     for word in words:
         try:
-            found = _named_by(word, sources, leave_out)
+            files, root = _named_by(word, sources, leave_out)
         except FerError as error:
             sources.complaints.append(str(error))
             continue
-        for source, name in found.items():
-            sources.names.setdefault(source, name)
+        found |= dict.fromkeys(files)
+        if root is not None:
+            roots.append(_absolute(root))
+    common = os.path.commonpath(roots) if roots else ""
+    for source in found:
+        name = f"camera{source}" if isinstance(source, int) else os.path.relpath(_absolute(source), common)
+        sources.names[source] = Path(name)
     return sources
 
 
-def _named_by(word: str, sources: Sources, leave_out: Path | None) -> dict[Source, Path]:
+def _absolute(path: Path) -> str:
+    """The absolute path without .. in it; links in it are kept, because their names are the user's."""
+    return os.path.abspath(path)  # noqa: PTH100, Path.resolve follows links
+
+
+def _named_by(word: str, sources: Sources, leave_out: Path | None) -> tuple[Sequence[Source], Path | None]:
+    """What a word names, and the folder that contains it; None for a camera."""
     if not word:
         raise FerError("a path must not be empty; use . for the working directory")
     path = Path(word)
@@ -73,16 +86,16 @@ def _named_by(word: str, sources: Sources, leave_out: Path | None) -> dict[Sourc
     if os.path.isdir(word):  # noqa: PTH112
         return _in_folder(path, sources, leave_out)
     if os.path.lexists(word):
-        return {path: Path(path.name)}
+        return [path], path.parent
     if word.isdecimal() and len(word) <= 4:
-        return {int(word): Path(f"camera{int(word)}")}
+        return [int(word)], None
     if glob.has_magic(word):
         return _matching(path, sources, leave_out)
-    return {path: Path(path.name)}
+    return [path], path.parent
 
 
-def _in_folder(folder: Path, sources: Sources, leave_out: Path | None) -> dict[Source, Path]:
-    found: dict[Source, Path] = {}
+def _in_folder(folder: Path, sources: Sources, leave_out: Path | None) -> tuple[Sequence[Source], Path]:
+    found: list[Source] = []
     skipped: Counter[str] = Counter()
     complaints = len(sources.complaints)
     is_left_out = _left_out_below(folder, leave_out)
@@ -91,13 +104,13 @@ def _in_folder(folder: Path, sources: Sources, leave_out: Path | None) -> dict[S
             continue
         kind = _why_skipped(path)
         if kind is None:
-            found[path] = path.relative_to(folder)
+            found.append(path)
         else:
             skipped[kind] += 1
     sources.skipped[str(folder)] = skipped
     if not found and len(sources.complaints) == complaints:
         raise FerError(f"{folder} contains no pictures or videos ({', '.join(_SUFFIXES)})")
-    return found
+    return found, folder
 
 
 def _left_out_below(root: Path, leave_out: Path | None) -> Callable[[Path], bool]:
@@ -137,18 +150,19 @@ def _is_readable_copy(path: Path) -> bool:
         return False
 
 
-def _matching(pattern: Path, sources: Sources, leave_out: Path | None) -> dict[Source, Path]:
-    """The files that a pattern matches; unlike glob.glob's, this ** does not follow links to folders."""
+def _matching(pattern: Path, sources: Sources, leave_out: Path | None) -> tuple[Sequence[Source], Path]:
+    """The files that a pattern matches, and its folder. Unlike glob.glob's, ** does not follow links to folders."""
     if pattern.name == "**":  # which matches only folders before Python 3.13
         pattern = pattern / "*"
     try:
         matches = sorted(Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor))))
     except ValueError as error:
         raise FerError(f"{pattern} is not a pattern: {error}") from error
-    is_left_out = _left_out_below(Path(*takewhile(lambda part: not glob.has_magic(part), pattern.parts)), leave_out)
+    folder = Path(*takewhile(lambda part: not glob.has_magic(part), pattern.parts))
+    is_left_out = _left_out_below(folder, leave_out)
     files = [path for path in matches if path.is_file() and not path.name.startswith(".") and not is_left_out(path)]
     found = [path for path in files if not _is_readable_copy(path)]
     sources.skipped[str(pattern)] = Counter({_COPY: len(files) - len(found)})
     if not found:
         raise FerError(f"nothing matches {pattern}")
-    return {path: Path(path.name) for path in found}
+    return found, folder

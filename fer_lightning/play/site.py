@@ -20,6 +20,7 @@ from fer_lightning.utils import atomic_dir
 
 SCORE_TABLE_FILE = "score_table.json"
 INDEX = "index.html"
+_LIST = "files.txt"  # in a written site: its other files, which a later version may replace
 _WWW = Path(__file__).parent / "www"
 _VENDOR = "vendor/VENDOR.json"
 _DETECTOR = "face_detection_short_range.tflite"
@@ -99,7 +100,8 @@ def write(site: Mapping[str, Resource], out: Path) -> None:
     """Write the site as static files, whole or not at all.
 
     Args:
-        out: a folder that does not exist, is empty, or contains an earlier site, which is replaced.
+        out: a folder that does not exist, is empty, or contains an earlier site, also of another version, which is
+            replaced.
 
     Raises:
         FerError: ``out`` is a file or a mount point, or contains files that are not part of the site.
@@ -108,10 +110,16 @@ def write(site: Mapping[str, Resource], out: Path) -> None:
     if out.exists() and not out.is_dir():
         raise FerError(f"{out} is a file; choose a folder")
     found = {path.relative_to(out).as_posix() for path in out.rglob("*") if not path.is_dir()}
-    foreign = found - {*site, f"model/{SCORE_TABLE_FILE}"}
+    earlier = _read_list(out / _LIST) if _LIST in found else []
+    foreign = found - {*site, *earlier, _LIST, f"model/{SCORE_TABLE_FILE}"}
     if foreign:
         raise FerError(f"{out} contains {min(foreign)}, which is not part of the game; choose another folder")
     with atomic_dir.building(out) as folder:
         for name, resource in site.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(resource.content())
+        (folder / _LIST).write_text("".join(f"{name}\n" for name in sorted(site)), encoding="utf-8")
+
+
+def _read_list(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8", errors="replace").splitlines()

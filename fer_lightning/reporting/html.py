@@ -1,7 +1,6 @@
 """report.html: one evaluation in one self-contained file."""
 
 import base64
-import hashlib
 import math
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -91,13 +90,6 @@ def wilson(share: float, count: int, confidence: float = 0.95) -> tuple[float, f
     middle = share + z**2 / (2 * count)
     reach = z * math.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
     return (middle - reach) / (1 + z**2 / count), (middle + reach) / (1 + z**2 / count)
-
-
-def digest_of_rows(faces: Faces, rows: np.ndarray) -> str:
-    """Return the SHA-256 of the pixels and labels of some faces, in their order."""
-    digest = hashlib.sha256(faces.pixels[rows].tobytes())
-    digest.update(faces.labels[rows].tobytes())
-    return digest.hexdigest()
 
 
 def _headline(scores: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 
 RESUMED = "last.ckpt"  # an interrupted phase resumes from this file, so its predecessor is kept as well
 _PREDECESSOR = "before_last.ckpt"
+_KEPT = 2  # parts of a folder that are saved: the phase's folder and checkpoints
 
 
 class KeepingCheckpointIO(TorchCheckpointIO):
@@ -34,17 +35,21 @@ class KeepingCheckpointIO(TorchCheckpointIO):
         folder = Path(path).resolve().parent  # as ModelCheckpoint has it
         for name, state in content["callbacks"].items():
             # a ModelCheckpoint that the user added may write to another folder; leave that path alone
-            if name.startswith("ModelCheckpoint") and Path(state["dirpath"]).parts[-2:] == folder.parts[-2:]:
-                state["dirpath"] = str(folder)
-                for key in ("best_model_path", "kth_best_model_path", "last_model_path"):
-                    state[key] = _moved(state[key], folder)
-                state["best_k_models"] = {_moved(each, folder): score for each, score in state["best_k_models"].items()}
+            if name.startswith("ModelCheckpoint") and _is_of(state, folder):
+                content["callbacks"][name] = _moved(state, folder)
         return content
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | os.PathLike[str], storage_options: Any = None
     ) -> None:
         target = Path(path)
+        if "callbacks" in checkpoint:  # without the user's folders, because people share checkpoints
+            folder = Path(*target.resolve().parent.parts[-_KEPT:])
+            states = {
+                name: _moved(state, folder) if name.startswith("ModelCheckpoint") and _is_of(state, folder) else state
+                for name, state in checkpoint["callbacks"].items()
+            }
+            checkpoint = checkpoint | {"callbacks": states}
         with files.replacing(target) as temporary:
             with temporary.open("wb") as file:
                 try:
@@ -56,8 +61,20 @@ class KeepingCheckpointIO(TorchCheckpointIO):
                 target.replace(target.with_name(_PREDECESSOR))
 
 
-def _moved(path: str, folder: Path) -> str:
-    return str(folder / Path(path).name) if path else path
+def _is_of(state: dict[str, Any], folder: Path) -> bool:
+    """Whether a ModelCheckpoint with this state writes to ``folder``, whatever contains its last parts."""
+    return Path(state["dirpath"]).parts[-_KEPT:] == folder.parts[-_KEPT:]
+
+
+def _moved(state: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The state of a ModelCheckpoint with all its paths in ``folder``."""
+
+    def moved(path: str) -> str:
+        return str(folder / Path(path).name) if path else path
+
+    paths = {key: moved(state[key]) for key in ("best_model_path", "kth_best_model_path", "last_model_path")}
+    models = {moved(each): score for each, score in state["best_k_models"].items()}
+    return state | paths | {"dirpath": str(folder), "best_k_models": models}
 
 
 def newest(folder: Path) -> tuple[Path, dict[str, Any]] | None:

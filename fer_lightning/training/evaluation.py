@@ -11,6 +11,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from fer_lightning.data.datamodule import FaceDataModule
+from fer_lightning.data.faces import digest_of_rows
 from fer_lightning.errors import FerError
 from fer_lightning.models import checkpoint
 from fer_lightning.models.ensemble import AverageOverViews
@@ -18,7 +19,7 @@ from fer_lightning.reporting import html, plots, tables
 from fer_lightning.reporting.html import Evaluation
 from fer_lightning.training import metrics
 from fer_lightning.training.classifier import ExpressionClassifier
-from fer_lightning.training.evaluator import Evaluator
+from fer_lightning.training.evaluator import Evaluator, warn_of_other_splits
 from fer_lightning.training.run_config import plain
 from fer_lightning.utils import files
 from fer_lightning.utils.checksums import sha256
@@ -47,6 +48,7 @@ def evaluate(cfg: DictConfig, trained: checkpoint.Trained, out: Path) -> dict[st
     if tta != "none":
         network = AverageOverViews(network, tta)
     datamodule.setup()
+    warn_of_other_splits(datamodule, cfg.subset, trained.settings)
     evaluator = Evaluator(datamodule, cfg.subset, cfg.accelerator)
     logits = evaluator.predict(ExpressionClassifier(network, class_names=datamodule.class_names))
     if not logits.isfinite().all():
@@ -81,7 +83,7 @@ def evaluate(cfg: DictConfig, trained: checkpoint.Trained, out: Path) -> dict[st
         machine=describe("torch", "lightning"),
         hashes=[
             *((path.name, sha256(path)) for path in trained.paths),
-            (f"the {cfg.subset} faces", html.digest_of_rows(datamodule.faces, evaluator.rows)),
+            (f"the {cfg.subset} faces", digest_of_rows(datamodule.faces, evaluator.rows)),
         ],
     )
     tables.print_scores(scores, evaluator.title)

@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 from fer_lightning.data.datamodule import FaceDataModule
+from fer_lightning.data.kaggle_csv import TRAINING_FILES
 from fer_lightning.data.sources import Subset
 from fer_lightning.training import data_kind, metrics
 from fer_lightning.training.classifier import ExpressionClassifier
@@ -73,17 +74,34 @@ class Evaluator:
         return metrics.score(self.predict(module), self.labels, self.fresh, self.datamodule.class_names)
 
 
-def warn_of_other_splits(cfg: DictConfig, settings: Sequence[dict[str, Any]]) -> None:
-    """Warn if the random split that is scored contains rows on which a network was trained with another split."""
-    if cfg.data.get("split") != "random" or cfg.subset == "test":  # only Training is split at random
+def warn_of_other_splits(datamodule: FaceDataModule, subset: Subset, settings: Sequence[dict[str, Any]]) -> None:
+    """Warn if the random split that is scored contains faces on which a network was trained with another split.
+
+    Args:
+        datamodule: the data module, after ``setup``.
+        subset: the split that is scored; only val is drawn at random.
+        settings: what the checkpoint of each network records.
+    """
+    if datamodule.held_out is None or subset != "val":
         return
     for number, each in enumerate(settings, start=1):
-        trained = each.get("data")
-        keys = ("split", "split_seed", "val_fraction")
-        if isinstance(trained, dict) and any(trained.get(key) != cfg.data[key] for key in keys if key in trained):
+        if _is_of_same_data(each, datamodule.faces.name) and _held_out_others(each, datamodule):
             log.warning(
                 "network %d was trained on another split, so it has seen some of the faces that are scored", number
             )
+
+
+def _is_of_same_data(settings: dict[str, Any], name: str) -> bool:
+    trained = settings.get("data_name", name)
+    return trained == name or {trained, name} <= set(TRAINING_FILES)  # of Kaggle's, which contain the same faces
+
+
+def _held_out_others(settings: dict[str, Any], datamodule: FaceDataModule) -> bool:
+    if "held_out" in settings:
+        return settings["held_out"] != datamodule.held_out
+    trained = settings.get("data")  # of an earlier version
+    keys = ("split", "split_seed", "val_fraction")
+    return isinstance(trained, dict) and any(trained[key] != getattr(datamodule, key) for key in keys if key in trained)
 
 
 def adopt_split(cfg: DictConfig, settings: dict[str, Any], overrides: list[str]) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from omegaconf import DictConfig
 
 from fer_lightning.data.datamodule import FaceDataModule
+from fer_lightning.errors import FerError
 from fer_lightning.training.callbacks.deferred_requeue import DeferredRequeue
 from fer_lightning.training.callbacks.epoch_seed import EpochSeed
 from fer_lightning.training.callbacks.finite_loss import FiniteLoss
@@ -43,6 +44,7 @@ def fit_phase(
         index: the phase's position in the run, from 0.
 
     Raises:
+        FerError: the data have changed since the checkpoint was written.
         KeyboardInterrupt: on Ctrl-C, with the command that resumes the run.
     """
     history = History()
@@ -59,6 +61,8 @@ def fit_phase(
     for unsafe in folder.glob("hpc_ckpt_*.ckpt"):  # Lightning writes these within a step when SLURM preempts a job
         unsafe.unlink(missing_ok=True)  # another process may have deleted it
     saved = newest(last.parent)
+    if saved is not None:
+        require_same_split(saved[1], datamodule)
     distinct_epochs = None if cfg.teacher is None else cfg.distillation.cached_epochs
     epoch_seed = EpochSeed(cfg.seed, index, distinct_epochs)
     callbacks: list[L.Callback] = [SharedPrecision(), FiniteLoss(), history, epoch_seed, DeferredRequeue()]
@@ -124,6 +128,16 @@ def fit_phase(
         history=history.epochs,
         best_val_accuracy=None if best is None else float(best),
     )
+
+
+def require_same_split(saved: dict[str, Any], datamodule: FaceDataModule) -> None:
+    """Raise FerError if training from the checkpoint ``saved`` would be validated on faces that it has trained on."""
+    name, digest = datamodule.faces.name, datamodule.held_out
+    if saved["hyper_parameters"].get("held_out", digest) != digest:
+        raise FerError(
+            f"{name} has changed since this run was started, so its random split would validate on faces that the "
+            "network was trained on: restore the data, or start a new run"
+        )
 
 
 def _stopped_after(saved: dict[str, Any], phase: Phase) -> int | None:

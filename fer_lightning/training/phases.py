@@ -25,7 +25,7 @@ from fer_lightning.training.phase import (
     parse_phases,
     phase_folder,
 )
-from fer_lightning.training.phase_fit import fit_phase
+from fer_lightning.training.phase_fit import fit_phase, require_same_split
 from fer_lightning.training.trainers import keeps_weights
 from fer_lightning.utils import files
 
@@ -48,7 +48,7 @@ def run_phases(
         evaluate: returns the scores of ``module`` on the val split; only the first process calls it.
 
     Raises:
-        FerError: a finished phase has lost its weights.
+        FerError: a finished phase has lost its weights, or the data have changed since it was trained.
         KeyboardInterrupt: on Ctrl-C, with the command that resumes the run.
     """
     phases = parse_phases(cfg.phases)
@@ -65,7 +65,7 @@ def run_phases(
             result = fit_phase(cfg, index, name, phase, module, datamodule, folder)
             if is_first():
                 files.write_json(done, asdict(result))
-        _carry(module, folder, result)
+        _carry(module, datamodule, folder, result)
         if is_first() and not result.scores:
             result.scores = evaluate()
             files.write_json(done, asdict(result))
@@ -95,7 +95,9 @@ def _require_weights(folder: Path, result: PhaseResult) -> None:
         )
 
 
-def _carry(module: ExpressionClassifier, folder: Path, result: PhaseResult) -> None:
+def _carry(module: ExpressionClassifier, datamodule: FaceDataModule, folder: Path, result: PhaseResult) -> None:
     path = carried_checkpoint(folder, result.phase)
     if path is not None:
-        module.load_state_dict(checkpoint.read(path)["state_dict"])
+        content = checkpoint.read(path)
+        require_same_split(content, datamodule)
+        module.load_state_dict(content["state_dict"])

@@ -69,6 +69,14 @@ def _absolute(value: Any) -> Any:
     return str(Path(value).absolute()) if isinstance(value, str) and value not in SHIPPED_WEIGHTS else value
 
 
+def save_data_folder(run_dir: Path, folder: str) -> None:
+    """Save that a run's data are in another folder now, so that the next resume finds them."""
+    path = run_dir / SETTINGS_FILE
+    content = yaml.safe_load(path.read_text())
+    content["values"]["data"]["dir"] = _absolute(folder)
+    files.write_text(path, yaml.safe_dump(content, sort_keys=False))
+
+
 def check_run(run_dir: Path) -> None:
     """Raise FerError if ``run_dir`` does not contain a run."""
     if not (run_dir / SETTINGS_FILE).is_file():

@@ -143,7 +143,7 @@ def _provenance(cfg: DictConfig, datamodule: FaceDataModule) -> dict[str, Any]:
         if values[key] is not None:
             values[key] = [path.name for path in checkpoint.paths_of(values[key], key)]
     values["model"]["num_classes"] = len(datamodule.class_names)
-    return values | {"data_name": datamodule.faces.name}
+    return values | {"data_name": datamodule.faces.name, "held_out": datamodule.held_out}
 
 
 def _inverse_frequency(datamodule: FaceDataModule) -> torch.Tensor:

@@ -18,12 +18,14 @@ def building(out: Path) -> Iterator[Path]:
     Must be called in the main thread.
 
     Raises:
-        FerError: ``out`` is a mount point.
+        FerError: ``out`` is a mount point or contains the working directory.
         Terminated: the process received SIGTERM or SIGHUP.
     """
     out = out.resolve()  # if it is a link, replace its target
     if out.is_mount():
         raise FerError(f"{out} is a mount point, which cannot be replaced; choose a folder in it")
+    if Path.cwd().is_relative_to(out):  # the shell would stay in the folder that is removed
+        raise FerError(f"{out} is or contains the working directory, which cannot be replaced; choose a folder in it")
     out.parent.mkdir(parents=True, exist_ok=True)
     with raising_on_termination():
         temporary = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))

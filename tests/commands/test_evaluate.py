@@ -1,9 +1,14 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+from fer_lightning.data.datamodule import FaceDataModule
+from fer_lightning.data.faces import UNKNOWN, Faces
+from fer_lightning.data.ferplus import VOTES_FILE
+from fer_lightning.data.sources import FaceSource, SyntheticSource
 from fer_lightning.models.networks import ExpressionCNN
 from fer_lightning.training.evaluator import warn_of_other_splits
 from tests.helpers import assert_one_sentence, csv_text, run_command
@@ -82,17 +87,56 @@ def test_a_training_run_is_not_written_into(folder):
     assert sorted(path.name for path in run.rglob("*")) == [".hydra", "run.yaml"]
 
 
-def test_only_training_rows_of_another_split_are_warned_about(compose, caplog):
-    cfg = compose("evaluate", "ckpt=pretrained", "data.split=random", "data.split_seed=1", "data.dir=x")
-    own, other = ({"data": {"split": "random", "split_seed": seed, "val_fraction": 0.2}} for seed in (1, 2))
-    warn_of_other_splits(cfg, [own, other])
+class Unsplit(FaceSource):
+    """Rows of ``faces`` without a split, as images in folders are."""
+
+    def __init__(self, faces, rows):
+        usage = np.full(len(rows), UNKNOWN, np.uint8)
+        self._faces = Faces(faces.pixels[rows], faces.labels[rows], usage, "faces")
+
+    def load(self):
+        return self._faces
+
+
+def unsplit(faces, rows, seed=1):
+    datamodule = FaceDataModule(Unsplit(faces, rows), split="auto", split_seed=seed)
+    datamodule.setup()
+    return datamodule
+
+
+def test_faces_of_another_random_split_are_warned_about(faces, caplog):
+    rows = np.arange(len(faces))
+    datamodule, smaller = unsplit(faces, rows), unsplit(faces, rows[1:])
+    own = {"held_out": datamodule.held_out, "data_name": "faces"}
+    others = [
+        {"held_out": unsplit(faces, rows, seed=2).held_out, "data_name": "faces"},
+        {"held_out": smaller.held_out, "data_name": "faces"},  # before a picture was added
+        {"held_out": None, "data_name": "faces"},
+        {"data": {"split_seed": 2, "val_fraction": 0.2}, "data_name": "faces"},  # of an earlier version
+    ]
+    earlier = {"data": {"split_seed": 1, "val_fraction": 0.2}, "data_name": "faces"}
+    elsewhere = {"held_out": None, "data_name": "fer2013.csv"}
+    warn_of_other_splits(datamodule, "val", [own, *others, earlier, elsewhere])
     assert caplog.messages == [
-        "network 2 was trained on another split, so it has seen some of the faces that are scored"
+        f"network {number} was trained on another split, so it has seen some of the faces that are scored"
+        for number in (2, 3, 4, 5)
     ]
     caplog.clear()
-    cfg.subset = "test"
-    warn_of_other_splits(cfg, [own, other])
+    warn_of_other_splits(datamodule, "test", others)
+    official = FaceDataModule(SyntheticSource(train=8, val=8, test=8, seed=0))
+    official.setup()
+    warn_of_other_splits(official, "val", others)
     assert not caplog.messages
+
+
+@pytest.mark.parametrize("votes", ["one line\n", "Usage,Image name\n1,2\n"])
+def test_votes_of_other_data_are_left_out(folder, votes):
+    checkpoint = save_checkpoint(folder / "best.ckpt")
+    (folder / VOTES_FILE).write_text(votes)
+    process = evaluate(folder, f"ckpt={checkpoint}", f"data.dir={folder}", pictures=True)
+    assert process.returncode == 0, process.stderr
+    assert f"FER+'s votes are left out: {folder / VOTES_FILE}" in process.stdout + process.stderr
+    assert (folder / "out" / "report.html").is_file()
 
 
 def test_wrong_subset(folder):

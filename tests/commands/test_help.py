@@ -111,7 +111,9 @@ def test_help_describes_the_group_that_is_chosen(entry_points, tmp_path):
     assert "  model.channels=[24, 48, 88, 152]" in answer["out"]
 
 
-@pytest.mark.parametrize("words", [[], ["model=phone"], *([f"+experiment={name}"] for name in configs_of("experiment"))])
+@pytest.mark.parametrize(
+    "words", [[], ["model=phone"], *([f"+experiment={name}"] for name in configs_of("experiment"))]
+)
 def test_help_has_the_values_that_the_command_line_chooses(compose, words):
     cfg = compose("train", *words)
     lines = re.findall(r"^  (\w[\w.]*)=(.+?)(?:  .*)?$", help_text("train", words), re.MULTILINE)

@@ -72,7 +72,7 @@ def test_standard_output_that_is_not_utf_8(folder, encoding):
     process = subprocess.run([*PREDICT, "世界 é.png"], cwd=folder, env=env, capture_output=True, timeout=120)
     assert process.returncode == 0, process.stderr
     name, row = process.stdout.decode(encoding).splitlines()[1:]
-    assert name == "\\u4e16\\u754c é.png" if encoding == "latin-1" else "\\u4e16\\u754c \\xe9.png"
+    assert name == ("\\u4e16\\u754c é.png" if encoding == "latin-1" else "\\u4e16\\u754c \\xe9.png")
     assert row.split()[0] == "1"
 
 
@@ -248,6 +248,19 @@ def test_crops_keep_names_and_sub_folders(folder):
     found = {str(path.relative_to(crops)) for path in crops.rglob("*") if path.is_file()}
     assert found == {"happy/1.png", "happy/3_face1.png", "happy/3_face2.png"}
     assert {(Image.open(crops / name).size, Image.open(crops / name).mode) for name in found} == {((48, 48), "L")}
+
+
+@pytest.mark.parametrize(
+    "words", [["photos/happy", "photos/sad"], ["photos/*/*.png"], ["photos/happy/1.png", "photos/sad/1.png"]]
+)
+def test_crops_keep_the_folders_that_name_the_classes(folder, words):
+    for name in ("happy", "sad"):
+        (folder / "photos" / name).mkdir(parents=True)
+        shutil.copy(folder / "face.png", folder / "photos" / name / "1.png")
+    process = predict(folder, *words, "--crops", "faces")
+    assert process.returncode == 0, process.stderr
+    found = {path.relative_to(folder / "faces").as_posix() for path in (folder / "faces").rglob("*.png")}
+    assert found == {"happy/1.png", "sad/1.png"}
 
 
 def test_crops_never_replace_photos(folder):

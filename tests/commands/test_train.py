@@ -345,6 +345,12 @@ def test_checkpoints_do_not_record_the_users_folders(train, tmp_path):
     data = read(tmp_path / "run" / "checkpoints" / "last.ckpt")["hyper_parameters"]["data"]
     assert data["exclude"] == "rows.csv"
     assert "dir" not in data
+    for path in (tmp_path / "run").rglob("*.ckpt"):
+        content = read(path)
+        assert str(tmp_path) not in str({name: content[name] for name in content if "state" not in name})
+        assert {Path(state["dirpath"]) for name, state in content["callbacks"].items() if "Checkpoint{" in name} == {
+            Path("1-baseline/checkpoints")
+        }
 
 
 def test_starts_from_averaged_or_raw_weights(train, tmp_path):
@@ -373,6 +379,10 @@ def test_trains_on_folders_of_pictures(compose, tmp_path, faces, unrendered):
     settings = read(tmp_path / "run" / "checkpoints" / "last.ckpt")["hyper_parameters"]
     assert settings["data_name"] == "pictures"
     assert str(tmp_path) not in str(settings)
+    run_training(compose("train", *small, *words), tmp_path / "run")
+    picture.unlink()  # so another split is drawn
+    with pytest.raises(FerError, match="pictures has changed since this run was started, so its random split would"):
+        run_training(compose("train", *small, *words), tmp_path / "run")
 
 
 def test_trainer_max_epochs_caps_every_phase(train, tmp_path, caplog):

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 import torch
+import yaml
 
 from fer_lightning.errors import FerError
 from fer_lightning.utils import shell_words
@@ -54,6 +55,21 @@ def test_resume_refuses_in_a_sentence(finished, tmp_path):
     shutil.rmtree(tmp_path / "run" / "phases" / "1-baseline" / "checkpoints")
     process = run_command("fer_lightning.train", f"resume={tmp_path}/run", cwd=tmp_path)
     assert_one_sentence(process, "no such file: ", "/phases/1-baseline/checkpoints/best.ckpt")
+
+
+def test_a_run_whose_data_were_moved_once_finds_them_again(finished, tmp_path):
+    run_dir = tmp_path / "run"
+    shutil.copytree(finished, run_dir)
+    saved = yaml.safe_load((run_dir / "run.yaml").read_text())
+    saved["groups"]["data"] = "fer2013"
+    saved["values"]["data"] = {"_target_": "fer_lightning.data.factories.fer2013", "dir": str(tmp_path / "old")}
+    (run_dir / "run.yaml").write_text(yaml.safe_dump(saved))
+    (tmp_path / "new").mkdir()
+    for words in (["data.dir=new"], []):
+        process = run_command("fer_lightning.train", f"resume={run_dir}", *words, cwd=tmp_path)
+        assert_one_sentence(process, f"{tmp_path}/new contains none of" if not words else "new contains none of")
+    assert_one_sentence(run_command("fer_lightning.train", f"resume={run_dir}", "data.dir=no", cwd=tmp_path), "no such")
+    assert yaml.safe_load((run_dir / "run.yaml").read_text())["values"]["data"]["dir"] == str(tmp_path / "new")
 
 
 @pytest.mark.parametrize("content", ["", '{"name": "baseline"}', "{"])

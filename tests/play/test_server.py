@@ -186,7 +186,7 @@ class TestStaticFiles:
     def test_all_of_the_site_is_written(self, pages, tmp_path):
         site.write(pages, tmp_path / "game")
         written = {path.relative_to(tmp_path / "game").as_posix() for path in (tmp_path / "game").rglob("*.*")}
-        assert written == set(pages)
+        assert written == {*pages, "files.txt"}
         model = tmp_path / "game" / "model" / "FER2013.tflite"
         assert model.read_bytes() == (shipped_bundle() / "FER2013.tflite").read_bytes()
         assert (tmp_path / "game" / "vendor/litert/litert_wasm_internal.wasm").read_bytes()[:4] == b"\0asm"
@@ -194,6 +194,9 @@ class TestStaticFiles:
     def test_an_earlier_site_is_replaced(self, pages, tmp_path):
         site.write(pages, tmp_path / "game")
         (tmp_path / "game" / "main.js").write_text("old")
+        next_version = {f"new_{name}": page for name, page in pages.items()}
+        site.write(next_version, tmp_path / "game")
+        assert not (tmp_path / "game" / "main.js").exists()
         site.write(pages, tmp_path / "game")
         assert (tmp_path / "game" / "main.js").read_text() != "old"
         assert list(tmp_path.iterdir()) == [tmp_path / "game"]

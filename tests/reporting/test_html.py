@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from fer_lightning.constants import LABELS
+from fer_lightning.data.faces import digest_of_rows
 from fer_lightning.reporting import html
 from fer_lightning.reporting.html import Evaluation
 from fer_lightning.training import metrics
@@ -69,6 +70,6 @@ def test_wilson():
 
 def test_digest_tells_other_faces(faces):
     rows = np.arange(5)
-    digest = html.digest_of_rows(faces, rows)
-    assert digest == html.digest_of_rows(faces, rows)
-    assert digest != html.digest_of_rows(faces, rows + 1)
+    digest = digest_of_rows(faces, rows)
+    assert digest == digest_of_rows(faces, rows)
+    assert digest != digest_of_rows(faces, rows + 1)

@@ -36,11 +36,13 @@ class EpochSeed(L.Callback):
         # restores the state of its loops, and then ignores the loader's saved state
         trainer.fit_loop._load_combined_loader_states()
         if trainer.fit_loop.restarted_mid_epoch and self._states:
-            torch.set_rng_state(self._states[0])
-            if torch.cuda.is_available():
-                torch.cuda.set_rng_state_all(self._states[1:])
-            elif torch.mps.is_available() and len(self._states) == 2:
-                torch.mps.set_rng_state(self._states[1])
+            own, *devices = self._states
+            torch.set_rng_state(own)
+            device = pl_module.device
+            if device.type == "cuda" and devices:  # fewer GPUs may be visible now than when the run was stopped
+                torch.cuda.set_rng_state(devices[min(device.index or 0, len(devices) - 1)], device)
+            elif device.type == "mps" and len(devices) == 1:
+                torch.mps.set_rng_state(devices[0])
 
     def state_dict(self) -> dict[str, Any]:
         devices = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
