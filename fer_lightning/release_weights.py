@@ -26,6 +26,13 @@ def main() -> None:
             raise FerError(f"--name must be one of {', '.join(SHIPPED_WEIGHTS)}, got {arguments.name!r}")
         checkpoint = import_task("fer_lightning.models.checkpoint", "release-weights", "train")  # imports torch
         target = checkpoint.path_of(arguments.name)
+        if target.is_file():
+            new, former = (checkpoint.kind_of(path) for path in (arguments.checkpoint, target))
+            if new != former:
+                raise FerError(
+                    f"{arguments.checkpoint} has the network {new}, but {arguments.name} has the network {former}; "
+                    "set --name"
+                )
         checkpoint.write_safetensors(arguments.checkpoint, target)
         print(f"{target}: {target.stat().st_size / 1e6:.1f} MB")
         bundle = bundle_files.shipped_bundle(arguments.name)

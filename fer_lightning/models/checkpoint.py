@@ -139,6 +139,15 @@ def load_network(path: Path, *, raw: bool = False) -> tuple[nn.Module, dict[str,
     return network.eval(), content["hyper_parameters"]
 
 
+def kind_of(path: Path) -> str:
+    """The class name of a checkpoint's network, such as ``PhoneCNN``.
+
+    Raises:
+        FerError: see ``read``.
+    """
+    return str(read(path)["hyper_parameters"]["model"]["_target_"]).rpartition(".")[2]
+
+
 def write(network: nn.Module, settings: dict[str, Any], path: Path) -> None:
     """Write a network and its ``settings`` (plain values, with ``model``) to a checkpoint, atomically."""
     weights = {NETWORK_PREFIX + name: value for name, value in network.state_dict().items()}

@@ -3,10 +3,12 @@ import json
 import signal
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from hydra.utils import instantiate
 from PIL import Image
 
 from fer_lightning.constants import LABELS
@@ -14,8 +16,10 @@ from fer_lightning.data.augmentation import RandomAffine
 from fer_lightning.data.ferplus import COLUMNS, VOTES_FILE
 from fer_lightning.errors import FerError, exit_on_user_error
 from fer_lightning.models.checkpoint import load_network, read
+from fer_lightning.models.networks import Scale
 from fer_lightning.training.callbacks.history import History
 from fer_lightning.training.ensemble_runner import train_ensemble
+from fer_lightning.training.runner import _inverse_frequency
 from fer_lightning.training.runner import train as run_training
 from tests.fork_server import ForkedCommand
 from tests.helpers import SHRUNK, assert_one_sentence, csv_text, run_command
@@ -256,6 +260,40 @@ def test_the_best_of_all_phases_by_a_loss(train, tmp_path):
     assert (tmp_path / "checkpoints/best.ckpt").read_bytes() == (best / "checkpoints/best.ckpt").read_bytes()
 
 
+def rates(run_dir, phase):
+    """The learning rate in each epoch of a phase, as logged."""
+    with (run_dir / "phases" / phase / "csv" / "version_0" / "metrics.csv").open() as file:
+        return [float(row["lr-Adam"]) for row in csv.DictReader(file) if row["lr-Adam"]]
+
+
+def test_the_learning_rate_falls_when_the_loss_does_not(train, tmp_path):
+    still = ("optimizer.lr=1e-6", "model.bn_momentum=0", "data.train=28")  # torch ignores changes below 1e-8
+    train(tmp_path, *still, "scheduler.patience=0", "phases.baseline.epochs=4", "phases.baseline.patience=9")
+    assert rates(tmp_path, "1-baseline") == pytest.approx([1e-6, 1e-6, 9e-7, 8.1e-7])
+
+
+@pytest.mark.parametrize("carry", ["best", "last"])
+def test_a_phase_starts_from_the_carried_weights_at_its_own_rate(train, tmp_path, carry):
+    still = ("phases.hard_examples.source=all", "phases.balance=null", "phases.hard_examples.lr_factor=1e-9")
+    words = ("+experiment=hard_mining", "trainer.max_epochs=3", "optimizer.lr=0.05", "model.bn_momentum=0", *still)
+    train(tmp_path, *words, f"phases.baseline.carry={carry}", "data.train=70")
+    first, second = (tmp_path / "phases" / name / "checkpoints" for name in ("1-baseline", "2-hard_examples"))
+    best, last = (read(first / f"{name}.ckpt")["state_dict"]["network.0.weight"] for name in ("best", "last"))
+    assert not torch.allclose(best, last, atol=1e-4)
+    after = read(second / "last.ckpt")["state_dict"]["network.0.weight"]
+    torch.testing.assert_close(after, best if carry == "best" else last)
+    assert (rates(tmp_path, "1-baseline")[0], rates(tmp_path, "2-hard_examples")[0]) == pytest.approx((0.05, 5e-11))
+
+
+@pytest.mark.parametrize("select", ["best", "last"])
+def test_the_selected_weights_are_scored(train, tmp_path, select):
+    words = ("phases.baseline.epochs=3", "phases.baseline.carry=last", "optimizer.lr=0.05", "data.train=70")
+    metrics = train(tmp_path, *words, f"select={select}")
+    assert metrics["checkpoint"] == f"checkpoints/{select}.ckpt"
+    is_last = metrics["loss"] == pytest.approx(metrics["phases"][0]["val_loss"], abs=1e-6)  # of the carried weights
+    assert is_last == (select == "last")
+
+
 def test_a_run_without_checkpoints_is_trained_again(train, tmp_path):
     words = ("trainer.enable_checkpointing=false", "phases.baseline.epochs=1", "data.train=70")
     before = train(tmp_path, *words)
@@ -317,6 +355,14 @@ def test_an_ensemble_is_its_members_average(train, compose, tmp_path, capsys):
     assert saved["members"] == alone
     assert saved["mean"] == pytest.approx(sum(alone) / 2)
     assert saved["accuracy"] == metrics["accuracy"]
+    networks = [load_network(path)[0] for path in weights]
+    datamodule = instantiate(compose("train", *SHRUNK, *words).data)
+    datamodule.setup()
+    images = Scale()(torch.from_numpy(datamodule.faces.pixels[datamodule.rows("val")]).unsqueeze(1))
+    with torch.no_grad():
+        shares = sum(network(images).softmax(dim=1) for network in networks) / 2
+    labels = torch.from_numpy(datamodule.faces.labels[datamodule.rows("val")]).long()
+    assert saved["loss"] == pytest.approx(float(torch.nn.functional.nll_loss(shares.log(), labels)), abs=1e-4)
     before = weights[0].stat().st_mtime_ns
     train_ensemble(compose("train", *SHRUNK, *words), tmp_path)
     assert weights[0].stat().st_mtime_ns == before  # what is done is not done again
@@ -430,6 +476,14 @@ def test_same_seed_same_run(train, tmp_path):
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
     assert not torch.equal(weights[0]["0.weight"], weights[2]["0.weight"])
     assert first["loss"] == second["loss"] != other["loss"]
+
+
+def test_class_weights_are_the_inverse_of_frequency():
+    """On average over the rows they are 1, so that they do not change the learning rate."""
+    counts = np.array([1, 3, 0])
+    weights = _inverse_frequency(SimpleNamespace(class_counts=lambda: counts)).numpy()
+    assert weights == pytest.approx([2.0, 2 / 3, 0.0])
+    assert (weights * counts).sum() / counts.sum() == pytest.approx(1.0)
 
 
 def test_class_weights(train, tmp_path):

@@ -87,7 +87,7 @@ def test_every_rule_has_a_key():
 PACKAGED = [
     ("train", []),
     *(
-        ("train", [f"+experiment={path.stem}", "init_from=pretrained"])
+        ("train", [f"+experiment={path.stem}", *(["init_from=a.ckpt"] if path.stem == "decay" else [])])
         for path in sorted((CONF / "experiment").glob("*.yaml"))
     ),
     ("train", ["model=phone", "optimizer=adamw", "scheduler=cosine", "trainer=cpu"]),
@@ -101,6 +101,11 @@ PACKAGED = [
     ("audit", []),
     ("download", []),
 ]
+
+
+@pytest.mark.parametrize("experiment", ["cycle", "ferplus", "sam"])
+def test_experiments_that_continue_the_shipped_weights(compose, experiment):
+    assert compose("train", f"+experiment={experiment}").init_from == "pretrained"
 
 
 def verdict(command, cfg):

@@ -2,6 +2,7 @@ import itertools
 import json
 import resource
 import shutil
+import struct
 from fractions import Fraction
 
 import av
@@ -40,6 +41,27 @@ def test_reads_what_was_written(clip):
     assert len(pictures) == 15
     colour = np.asarray(pictures[-1])[100, 240].astype(int)
     assert np.abs(colour - (90, 110, 140)).max() < 12  # RGB, and not BGR
+
+
+def test_videos_of_an_upright_phone_are_turned(tmp_path):
+    """Phones store landscape pictures, and a matrix that turns them."""
+    stored = Image.new("RGB", (480, 320), (0, 0, 255))
+    stored.paste((255, 0, 0), (0, 0, 240, 160))  # red in the upper left quarter
+    with video.writing(tmp_path / "stored.mp4", 10) as writer:
+        for _ in range(3):
+            writer.write(stored)
+    content = bytearray((tmp_path / "stored.mp4").read_bytes())
+    matrix = content.index(b"tkhd") + 44  # ISO/IEC 14496-12: the matrix in a track header of version 0
+    corners = {90: ((0, 1, -1, 0), (320, 480), (240, 80)), 180: ((-1, 0, 0, -1), (480, 320), (360, 240))}
+    corners[270] = ((0, -1, 1, 0), (320, 480), (80, 400))
+    for turn, ((a, b, c, d), size, red) in corners.items():  # clockwise
+        values = [a << 16, b << 16, 0, c << 16, d << 16, 0, 0, 0, 1 << 30]
+        content[matrix : matrix + 36] = struct.pack(">9i", *values)
+        (tmp_path / f"{turn}.mp4").write_bytes(content)
+        with VideoSource(tmp_path / f"{turn}.mp4") as frames:
+            _, picture = next(iter(frames))
+        assert picture.size == size
+        assert picture.getpixel(red)[0] > 200, turn
 
 
 def test_the_command_reads_a_video_to_its_end(clip, bundle, tmp_path):

@@ -51,6 +51,17 @@ def calls(monkeypatch):
     return sizes
 
 
+def test_the_loss_of_the_paper():
+    """The labels' share, and the temperature squared times the divergence of the student from the teacher."""
+    teacher = nn.Sequential(nn.Flatten(), nn.Linear(4, 3))
+    inputs, logits, loss = torch.rand(5, 1, 2, 2), torch.randn(5, 3), torch.tensor(1.5)
+    found = Distillation(teacher, weight=0.7, temperature=3.0).mixed(loss, logits, inputs)
+    with torch.no_grad():
+        taught, given = (teacher(inputs) / 3).softmax(dim=1), (logits / 3).softmax(dim=1)
+    divergence = (taught * (taught / given).log()).sum(dim=1).mean()
+    torch.testing.assert_close(found, 0.3 * loss + 0.7 * 9 * divergence)
+
+
 @pytest.mark.slow
 def test_later_epochs_repeat_the_images_of_earlier_ones(train, tmp_path, answers, calls):
     train(tmp_path, *DISTIL, "distillation.cached_epochs=2")

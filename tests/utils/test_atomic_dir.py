@@ -73,3 +73,15 @@ def test_puts_the_former_folder_back_when_the_last_step_fails(tmp_path):
 def test_a_mount_point_is_refused():
     with pytest.raises(FerError, match="/ is a mount point, which cannot be replaced; choose a folder in it"):
         atomic_dir.building(Path("/")).__enter__()
+
+
+@pytest.mark.parametrize("place", [".", ".."])
+def test_the_working_directory_is_not_replaced(tmp_path, monkeypatch, place):
+    (tmp_path / "app").mkdir()
+    monkeypatch.chdir(tmp_path / "app")
+    with (
+        pytest.raises(FerError, match="is or contains the working directory, which cannot be replaced"),
+        atomic_dir.building(Path(place)),
+    ):
+        pass
+    assert (tmp_path / "app").is_dir()
