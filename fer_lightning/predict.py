@@ -76,8 +76,8 @@ def _parse() -> argparse.Namespace:
         "--crops",
         type=Path,
         metavar="DIR",
-        help="write the faces of the pictures into this folder, grey, 48x48, in the folders that the pictures have below the one that contains them all; "
-        "train on them with data=folder data.dir=DIR",
+        help="write the faces of the pictures into this folder, grey, 48x48, and keep the pictures' folders below the "
+        "one that contains them all; train on them with data=folder data.dir=DIR",
     )
     parser.add_argument(
         "--live",
