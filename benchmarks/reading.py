@@ -2,8 +2,8 @@
 
 Each package runs in a separate process with its default settings and reads the expressions of all faces from the
 files. Ours also runs without the search for small faces, which is how most video frames are read. The processes take
-turns, so a slower machine affects all of them. The photos come from --photos, a folder with truth.json; without such a
-folder, they are groups made from one portrait.
+turns, so a slower machine affects all of them. Memory is read from /proc, so this runs on Linux only. The photos come
+from --photos, a folder with truth.json; without such a folder, they are groups made from one portrait.
 
 Install the peers into folders that can be deleted afterwards. fer wants older packages than ours:
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from fer_lightning.errors import FerError, exit_on_user_error
 from fer_lightning.utils.command_line import argument_parser
+from fer_lightning.utils.files import names_below
 from fer_lightning.utils.terminal import make_table, print_table, printable
 
 from .missing_packages import explaining_missing_packages
@@ -59,7 +60,7 @@ def verify(folder: Path, *, with_tensorflow: bool = False) -> Verdict:
     """
     manifest = read_manifest(folder)
     wrong, not_run = _contract(folder, manifest), []
-    found = inventory.found(folder)
+    found = names_below(folder)
     wrong += [f"{name} is not in {MANIFEST_FILE}" for name in sorted(found - inventory.contents(folder))]
     golden = read_golden(folder)
     for name, entry in manifest["documents"].items():

@@ -26,7 +26,7 @@ from fer_lightning.utils.command_line import argument_parser
 from fer_lightning.utils.files import NO_ROOM, require_writable
 from fer_lightning.utils.termination import raising_on_termination
 
-messages = Console(stderr=True, soft_wrap=True, highlight=False)
+messages = Console(stderr=True, soft_wrap=True, highlight=False, emoji=False)
 
 
 def main() -> None:

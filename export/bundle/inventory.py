@@ -4,6 +4,7 @@ from pathlib import Path
 
 from fer_lightning.errors import FerError
 from fer_lightning.inference.bundle_files import GOLDEN_FILE, LABELS_FILE, MANIFEST_FILE, read_manifest
+from fer_lightning.utils.files import names_below
 
 README_FILE = "README.md"
 REPORT_FILE = "report.md"
@@ -21,7 +22,7 @@ def check_place(out: Path) -> None:
         return
     if not out.is_dir():
         raise FerError(f"out={out} is a file; choose a folder")
-    existing = found(out)
+    existing = names_below(out)
     if not existing:
         return
     try:
@@ -31,12 +32,6 @@ def check_place(out: Path) -> None:
     foreign = existing - owned
     if foreign:
         raise FerError(f"out={out} contains {min(foreign)}, which is not part of a bundle; choose another folder")
-
-
-def found(folder: Path) -> set[str]:
-    """Return the names of all files in a folder and below it, except those that macOS adds."""
-    paths = (path for path in folder.rglob("*") if not path.is_dir() and path.name != ".DS_Store")
-    return {path.relative_to(folder).as_posix() for path in paths}
 
 
 def contents(folder: Path) -> set[str]:

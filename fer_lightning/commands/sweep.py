@@ -148,7 +148,7 @@ def conclude(folder: Path) -> None:
         table.add_row(str(rank), name, *map(_rounded, words), *cells)
     files.write_text(folder / TABLE_FILE, text.getvalue())
     # without markup, because values such as [a.ckpt] would be taken for it
-    Console(markup=False, width=None if sys.stdout.isatty() else _FILE_WIDTH).print(table)
+    Console(markup=False, emoji=False, width=None if sys.stdout.isatty() else _FILE_WIDTH).print(table)
     for run in runs:
         if run.error is not None:
             print(f"{run.folder} failed: {run.error.splitlines()[-1]}")

@@ -8,7 +8,6 @@ from pathlib import Path
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from fer_lightning.constants import IMAGE_SIZE
 from fer_lightning.errors import FerError
 from fer_lightning.utils.files import replacing
 from fer_lightning.utils.own_files import MARK, is_own, refuse_foreign
@@ -71,9 +70,7 @@ class Copies:
         profile = picture.info.get("icc_profile")
         with replacing(self.path(source, ANNOTATED, ".png" if too_long else ".jpg")) as temporary:
             if too_long:
-                software = PngInfo()
-                software.add_text("Software", MARK)
-                picture.save(temporary, "PNG", pnginfo=software, icc_profile=profile)
+                picture.save(temporary, "PNG", pnginfo=_marked(), icc_profile=profile)
             else:
                 # chroma subsampling would blur coloured text
                 picture.save(temporary, "JPEG", quality=_JPEG_QUALITY, subsampling=0, comment=MARK, icc_profile=profile)
@@ -107,7 +104,7 @@ class Crops:
         """Write the crop of face ``number`` (from 1) of ``count``, grey, 48x48, as PNG.
 
         Raises:
-            FerError: there is another picture or a symbolic link in its place.
+            FerError: there is a symbolic link or somebody else's file in its place.
         """
         name = self._names[source]
         stem = _shortened(name.stem) + ("" if count == 1 else f"_face{number}")
@@ -118,10 +115,9 @@ class Crops:
         self._taken.add(str(path).casefold())
         target = self.folder / path
         _refuse_link(target)
-        if target.exists() and not _is_crop(target):
-            raise FerError(f"{target} exists and is not a crop of a face; choose another folder")
+        refuse_foreign(target)
         with replacing(target) as temporary:
-            crop.save(temporary, "PNG")
+            crop.save(temporary, "PNG", pnginfo=_marked())
         self.written += 1
 
 
@@ -131,12 +127,10 @@ def _refuse_link(target: Path) -> None:
         raise FerError(f"{target} is a symbolic link; remove it, or choose another folder")
 
 
-def _is_crop(path: Path) -> bool:
-    try:
-        with Image.open(path, formats=("PNG",)) as opened:
-            return opened.size == (IMAGE_SIZE, IMAGE_SIZE) and opened.mode == "L"
-    except (OSError, ValueError, SyntaxError):
-        return False
+def _marked() -> PngInfo:
+    software = PngInfo()
+    software.add_text("Software", MARK)
+    return software
 
 
 def _shortened(stem: str) -> str:

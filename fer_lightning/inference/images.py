@@ -55,7 +55,8 @@ def open_picture(source: Path | IO[bytes]) -> Image.Image:
                 _fit_into_memory(opened, source)
                 is_landscape = opened.width > opened.height
                 ImageOps.exif_transpose(opened, in_place=True)
-                opened.info[_SIZE] = full if (opened.width > opened.height) == is_landscape else full[::-1]
+                upright = full if (opened.width > opened.height) == is_landscape else full[::-1]
+                opened.info[_SIZE] = (upright, opened.size)
                 return _as_rgb(opened)
     except Image.DecompressionBombError:  # Pillow's own limit
         raise FerError(f"{_name(source)} has more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels") from None
@@ -69,7 +70,8 @@ def open_picture(source: Path | IO[bytes]) -> Image.Image:
 
 def full_size(picture: Image.Image) -> tuple[int, int]:
     """The width and height that an upright picture has in its file, from which it may have been decoded smaller."""
-    return picture.info.get(_SIZE, picture.size)
+    full, decoded = picture.info.get(_SIZE, (None, None))
+    return full if decoded == picture.size else picture.size  # copies that were cut or scaled inherit info
 
 
 def _reason(error: Exception) -> str:

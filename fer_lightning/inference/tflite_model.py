@@ -22,9 +22,12 @@ _TRIAL = f"""
 import sys
 try:
     import resource
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_AS, ({_TRIAL_MEMORY}, {_TRIAL_MEMORY}))
-except ImportError:  # not on Windows
+    for name, most in (("RLIMIT_CORE", 0), ("RLIMIT_AS", {_TRIAL_MEMORY})):
+        kind = getattr(resource, name)
+        hard = resource.getrlimit(kind)[1]
+        if hard == resource.RLIM_INFINITY or hard > most:  # a limit of the user's may be lower
+            resource.setrlimit(kind, (most, hard))
+except (ImportError, ValueError, OSError):  # Windows has none, and macOS refuses to limit the address space
     pass
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, sleep
 from types import TracebackType
 from typing import Any, Self
 
@@ -20,6 +20,7 @@ SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg")
 
 _DEFAULT_RATE = 25.0  # frames a second, if a file or a camera does not say
 _CLOCK = 90_000  # ticks a second in copies
+_CAMERA_WAIT = 0.01  # seconds
 _TURNS = {90: Image.Transpose.ROTATE_90, 180: Image.Transpose.ROTATE_180, 270: Image.Transpose.ROTATE_270}
 
 
@@ -59,8 +60,7 @@ class VideoSource:
         self._closing = contextlib.ExitStack()
         try:
             if isinstance(source, int):
-                file, kind = _camera(source)
-                self._container = self._av.open(file, format=kind)
+                self._container = self._open_camera(source)
             else:
                 require_regular_file(source)
                 self._container = self._av.open(self._closing.enter_context(source.open("rb")))
@@ -83,6 +83,14 @@ class VideoSource:
         # the width of a pixel divided by its height, which is not 1 on DVDs, for example; other values are mistakes
         aspect = float(self._stream.sample_aspect_ratio or 1)
         self._pixel_aspect = aspect if 0.25 <= aspect <= 4 else 1.0
+
+    def _open_camera(self, number: int) -> Any:
+        if sys.platform != "darwin":
+            return self._av.open(f"/dev/video{number}", format="v4l2")
+        try:  # FFmpeg's default of 29.97 frames a second is refused by cameras that offer 30
+            return self._av.open(f"{number}:none", format="avfoundation", options={"framerate": "30"})
+        except (self._av.FFmpegError, OSError):
+            return self._av.open(f"{number}:none", format="avfoundation")
 
     def __enter__(self) -> Self:
         return self
@@ -126,17 +134,16 @@ class VideoSource:
                 packet = next(packets)
             except StopIteration:
                 return
+            except BlockingIOError:  # macOS has no new frame of the camera yet
+                sleep(_CAMERA_WAIT)
+                packets = self._container.demux(self._stream)
+                continue
             except self._av.FFmpegError:  # a file that was cut off: the decoder still holds some of its frames
                 with contextlib.suppress(self._av.FFmpegError):
                     yield from self._stream.codec_context.decode(None)
                 return
             with contextlib.suppress(self._av.FFmpegError):
                 yield from packet.decode()
-
-
-def _camera(number: int) -> tuple[str, str]:
-    """What FFmpeg calls a camera, and the input device that reads it."""
-    return (f"{number}:none", "avfoundation") if sys.platform == "darwin" else (f"/dev/video{number}", "v4l2")
 
 
 @contextlib.contextmanager

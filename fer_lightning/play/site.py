@@ -16,7 +16,7 @@ from fer_lightning.inference.bundle_files import (
     read_manifest,
     require_intact,
 )
-from fer_lightning.utils import atomic_dir
+from fer_lightning.utils import atomic_dir, files
 
 SCORE_TABLE_FILE = "score_table.json"
 INDEX = "index.html"
@@ -109,7 +109,7 @@ def write(site: Mapping[str, Resource], out: Path) -> None:
     out = out.resolve()
     if out.exists() and not out.is_dir():
         raise FerError(f"{out} is a file; choose a folder")
-    found = {path.relative_to(out).as_posix() for path in out.rglob("*") if not path.is_dir()}
+    found = files.names_below(out)
     earlier = _read_list(out / _LIST) if _LIST in found else []
     foreign = found - {*site, *earlier, _LIST, f"model/{SCORE_TABLE_FILE}"}
     if foreign:

@@ -43,7 +43,7 @@ class Readings:
     def __init__(self, *, as_json: bool, csv_path: Path | None) -> None:
         self.as_json = as_json
         self._csv_path = csv_path
-        self._console = Console(soft_wrap=True, highlight=False)
+        self._console = Console(soft_wrap=True, highlight=False, emoji=False)
         self._opened = contextlib.ExitStack()
         self._rows: Any = None
         self._has_header = False
@@ -112,7 +112,7 @@ class Readings:
             answers: for each frame, the probabilities [7] by the number of the face.
             rate: frames read per second.
         """
-        console = Console(stderr=True, soft_wrap=True, highlight=False) if self.as_json else self._console
+        console = Console(stderr=True, soft_wrap=True, highlight=False, emoji=False) if self.as_json else self._console
         faces = most_seen(answers)
         count = _counted(len(faces), "face") if faces else "no face found"
         console.print(f"{plain(name)}: {_counted(len(answers), 'frame')}, {rate:.0f} a second; {count}")

@@ -2,7 +2,8 @@
 
 import os
 import platform
-from importlib.metadata import version
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 
 import torch
 
@@ -13,7 +14,10 @@ def processor() -> str:
 
 
 def describe(*packages: str) -> str:
-    """One line: processor, cores, GPU, Python, and the versions of ``packages``."""
+    """One line: processor, cores, GPU, Python, and the versions of those of ``packages`` that are installed."""
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
-    versions = [f"{package} {version(package)}" for package in packages]
+    versions = []
+    for package in packages:
+        with suppress(PackageNotFoundError):  # such as onnxruntime where onnxruntime-gpu is installed
+            versions.append(f"{package} {version(package)}")
     return ", ".join([f"{processor()}, {os.cpu_count()} cores", gpu, f"Python {platform.python_version()}", *versions])

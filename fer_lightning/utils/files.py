@@ -52,6 +52,12 @@ def read_json(path: Path) -> dict[str, Any] | None:
     return value
 
 
+def names_below(folder: Path) -> set[str]:
+    """The names of all files in a folder and below it, with slashes, except those that macOS adds."""
+    paths = (path for path in folder.rglob("*") if not path.is_dir() and path.name != ".DS_Store")
+    return {path.relative_to(folder).as_posix() for path in paths}
+
+
 def copy(source: Path, target: Path) -> None:
     """Copy a file atomically."""
     with replacing(target) as temporary:

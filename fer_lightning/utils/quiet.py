@@ -36,6 +36,13 @@ def quiet_libraries() -> None:
     sys.modules.setdefault("tensorboard.compat.notf", types.ModuleType("tensorboard.compat.notf"))
 
 
+def _duplicate_of_standard_error() -> int | None:
+    try:
+        return os.dup(2)
+    except OSError:  # it is closed
+        return None
+
+
 @contextlib.contextmanager
 def quiet_native_code() -> Iterator[None]:
     """Discard what native code writes to standard error: LiteRT announces each interpreter it creates.
@@ -43,8 +50,12 @@ def quiet_native_code() -> Iterator[None]:
     One thread at a time, because standard error is the process's.
     """
     with _standard_error:
-        sys.stderr.flush()
-        kept = os.dup(2)
+        if sys.stderr is not None:  # daemons may have closed it
+            sys.stderr.flush()
+        kept = _duplicate_of_standard_error()
+        if kept is None:
+            yield
+            return
         try:
             with open(os.devnull, "w") as nowhere:  # noqa: PTH123, a device
                 os.dup2(nowhere.fileno(), 2)

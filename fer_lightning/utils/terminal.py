@@ -58,9 +58,9 @@ def print_table(table: "Table", least_width: int = _TABLE_WIDTH) -> None:
     """
     from rich.console import Console  # imported late, because commands that fail early do not need it
 
-    console = Console(markup=False)
+    console = Console(markup=False, emoji=False)
     if console.width < least_width:
-        console = Console(markup=False, width=least_width)
+        console = Console(markup=False, emoji=False, width=least_width)
     console.print(table)
 
 

@@ -76,6 +76,29 @@ def test_standard_output_that_is_not_utf_8(folder, encoding):
     assert row.split()[0] == "1"
 
 
+def test_without_standard_error(folder):
+    shell = f"{shlex.join([*PREDICT, 'face.png'])} 2>&-"
+    process = subprocess.run(shell, shell=True, cwd=folder, stdout=subprocess.PIPE, text=True, timeout=120)
+    assert process.returncode == 0
+    assert "99x99" in process.stdout
+
+
+def test_names_are_no_emoji(folder):
+    shutil.copy(folder / "face.png", folder / "a:smile:.png")
+    process = predict(folder, "a:smile:.png", "none.jpg")
+    assert "a:smile:.png" in process.stdout + process.stderr
+
+
+def test_crops_never_replace_pictures_of_their_form(folder):
+    (folder / "crops").mkdir()
+    Image.new("L", (48, 48)).save(folder / "crops" / "face.png")
+    before = (folder / "crops" / "face.png").read_bytes()
+    process = predict(folder, "face.png", "--crops", "crops")
+    assert process.returncode == 1
+    assert "crops/face.png exists and has no mark of fer_lightning" in process.stderr
+    assert (folder / "crops" / "face.png").read_bytes() == before
+
+
 def test_a_terminal_for_messages_does_not_swallow_the_answers(folder):
     """rich's progress bar would redirect standard output to standard error."""
     master, slave = pty.openpty()
@@ -270,5 +293,5 @@ def test_crops_never_replace_photos(folder):
     (folder / "other" / "face.png").write_bytes(before)
     process = predict(folder, "face.png", "--crops", "other")
     assert process.returncode == 1
-    assert "error: other/face.png exists and is not a crop of a face; choose another folder" in process.stderr
+    assert "error: other/face.png exists and has no mark of fer_lightning" in process.stderr
     assert (folder / "other" / "face.png").read_bytes() == before

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 
 import numpy as np
 import onnx
@@ -24,10 +24,10 @@ from fer_lightning.export.graph.prepare import deployable, taking_pixels, taking
 from torch import nn
 
 from fer_lightning.config_rules.commands import EXPORT_FORMATS
-from fer_lightning.constants import LABELS
+from fer_lightning.constants import LABELS, SHIPPED_BUNDLES
 from fer_lightning.data.synthetic import draw_sample
 from fer_lightning.errors import FerError
-from fer_lightning.inference.bundle_files import read_manifest
+from fer_lightning.inference.bundle_files import MODEL_FILE, read_manifest, shipped_bundle
 from fer_lightning.inference.tflite_model import TFLiteModel
 from fer_lightning.models.networks import ExpressionCNN, PhoneCNN
 from tests.commands.test_evaluate import save_checkpoint
@@ -42,6 +42,19 @@ def operators(path):
     model = flatbuffer_utils.read_model(str(path))
     names = {code: name for name, code in vars(schema.BuiltinOperator).items()}
     return [names[model.operatorCodes[each.opcodeIndex].builtinCode] for each in model.subgraphs[0].operators]
+
+
+def weight_scales(path):
+    """The scales of the int8 weights in a TFLite file, by the kind of operator."""
+    model = flatbuffer_utils.read_model(str(path))
+    names = {code: name for name, code in vars(schema.BuiltinOperator).items()}
+    (graph,) = model.subgraphs
+    found = defaultdict(list)
+    for each in graph.operators:
+        for tensor in (graph.tensors[index] for index in each.inputs):
+            if tensor.type == schema.TensorType.INT8:
+                found[names[model.operatorCodes[each.opcodeIndex].builtinCode]].append(tensor.quantization.scale)
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +90,14 @@ class TestGraph:
             "FULLY_CONNECTED": 4,
             "SOFTMAX": 1,
         }
+
+    def test_dense_layers_have_one_scale_for_runtimes_that_read_only_the_first(self, file, tmp_path):
+        quantize.to_dynamic_range(file, tmp_path / "small.tflite")
+        shipped = [shipped_bundle(name) / MODEL_FILE for name in SHIPPED_BUNDLES]
+        for path in (tmp_path / "small.tflite", *shipped):
+            scales = weight_scales(path)
+            assert {len(each) for each in scales["FULLY_CONNECTED"]} == {1}, path
+            assert max(len(each) for each in scales["CONV_2D"]) > 50
 
     def test_dynamic_range_is_a_quarter_of_the_size(self, file, tmp_path):
         quantize.to_dynamic_range(file, tmp_path / "small.tflite")

@@ -177,6 +177,8 @@ def test_boxes_are_in_pixels_of_the_file_even_if_it_is_decoded_smaller(tmp_path,
     changed = np.argwhere(np.abs(drawn - np.asarray(picture)).sum(axis=2) > 100)
     assert np.abs(changed[:, 0].min() - top / 2) < 15  # the box is drawn at the face, in the smaller picture
     assert changed[:, 1].min() < left / 2 + 15
+    (doubled,) = reader.read(picture.resize((1024, 1024)))
+    np.testing.assert_allclose(doubled.box, full.box, atol=25)  # in pixels of what was given
 
 
 @pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 
 from fer_lightning.errors import FerError
@@ -23,6 +26,17 @@ def test_app_contract(bundle):
     for name in ("variants/FER2013_int8_full.tflite", "variants/FER2013_uint8_image.tflite"):
         with pytest.raises(FerError, match="does not keep the app's contract"):
             TFLiteModel(bundle / name).require_app_contract()
+
+
+def test_limits_that_the_user_has_set_are_kept():
+    """As with ulimit -v in a shell; LiteRT needs less than a third of this."""
+    most = 6 << 30
+    path = shipped_bundle() / "FER2013.tflite"
+    script = f"import resource; resource.setrlimit(resource.RLIMIT_AS, ({most}, {most}));"
+    script += "import sys, pathlib; from fer_lightning.inference.tflite_model import require_loadable;"
+    script += "require_loadable(pathlib.Path(sys.argv[1]))"
+    process = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, timeout=120)
+    assert process.returncode == 0, process.stderr
 
 
 def test_a_damaged_model_does_not_crash_the_caller(tmp_path):

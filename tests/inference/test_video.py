@@ -261,6 +261,27 @@ def test_wrong_words_with_live(tmp_path, words, message):
     assert (process.returncode, process.stdout, process.stderr) == (1, "", f"error: {message}\n")
 
 
+def test_a_camera_without_a_new_frame_is_waited_for(clip):
+    """On macOS, FFmpeg says so in place of waiting."""
+    with VideoSource(clip) as frames:
+        given = frames._container
+
+        class Camera:
+            turns = 0
+
+            def demux(self, stream):
+                Camera.turns += 1
+                for number, packet in enumerate(given.demux(stream)):
+                    if number == 2 and Camera.turns < 3:
+                        raise BlockingIOError
+                    yield packet
+
+        frames._container = Camera()
+        assert len(list(frames)) > 10
+        frames._container = given
+    assert Camera.turns == 3
+
+
 def test_no_such_camera():
     with pytest.raises(FerError, match="camera 99999999999: there is no such camera, or another program is using it"):
         VideoSource(99999999999)

@@ -200,6 +200,8 @@ class TestStaticFiles:
         site.write(pages, tmp_path / "game")
         assert (tmp_path / "game" / "main.js").read_text() != "old"
         assert list(tmp_path.iterdir()) == [tmp_path / "game"]
+        (tmp_path / "game" / ".DS_Store").touch()  # by Finder
+        site.write(pages, tmp_path / "game")
 
     def test_files_of_editors_and_systems_are_left_out(self, pages, tmp_path, monkeypatch):
         shutil.copytree(site._WWW, tmp_path / "www")
