@@ -61,6 +61,27 @@ STEPS = (
         (f"ckpt=[{{best}}/{BEST},{{sam}}/{LAST}]", "weights=averaged", "out={soup_of_best_and_sam}/soup.ckpt"),
         "soup",
     ),
+    Step(
+        "second_sam",
+        (
+            "+experiment=sam",
+            "init_from={soup_of_best_and_sam}/soup.ckpt",
+            "seed=33",
+            "phases.fit.epochs=10",
+            "sam.last_epochs=10",
+            "sam.rho=0.2",
+            "optimizer.lr=0.02",
+        ),
+    ),
+    Step(
+        "second_soup",
+        (
+            f"ckpt=[{{soup_of_best_and_sam}}/soup.ckpt,{{second_sam}}/{LAST}]",
+            "weights=averaged",
+            "out={second_soup}/soup.ckpt",
+        ),
+        "soup",
+    ),
     Step("trunk", ("+experiment=trunk",)),
     Step("decay_plain", (*DECAY, "augment.mixup=0", "model.dense_dropout=null")),
     Step("decay", DECAY),
