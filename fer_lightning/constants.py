@@ -7,6 +7,7 @@ PRETRAINED = "pretrained"  # the name of the shipped network on the command line
 PRETRAINED_PHONE = "pretrained-phone"  # and of the smaller one
 # names that commands accept instead of a path, and their weights and bundles in fer_lightning/pretrained
 SHIPPED_WEIGHTS = {PRETRAINED: "FER2013.safetensors", PRETRAINED_PHONE: "phone.safetensors"}
+SHIPPED_NETWORKS = {PRETRAINED: "ExpressionCNN", PRETRAINED_PHONE: "PhoneCNN"}
 SHIPPED_BUNDLES = {PRETRAINED: "bundle", PRETRAINED_PHONE: "phone_bundle"}
 
 # in Kaggle's order

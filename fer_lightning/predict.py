@@ -24,6 +24,7 @@ from fer_lightning.inference.tracking import Follower
 from fer_lightning.reporting.readings import Readings, plain
 from fer_lightning.utils.command_line import argument_parser
 from fer_lightning.utils.files import NO_ROOM, require_writable
+from fer_lightning.utils.terminal import printable
 from fer_lightning.utils.termination import raising_on_termination
 
 messages = Console(stderr=True, soft_wrap=True, highlight=False, emoji=False)
@@ -109,7 +110,7 @@ def _show_live(arguments: argparse.Namespace) -> None:
 
 
 def _progress(*, hidden: bool) -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     # what is printed must go to standard output, and not above the bar, which may be elsewhere
     return Progress(
         *columns,
@@ -212,7 +213,7 @@ class _Run:
             if self._copies is not None:
                 target = self._copies.path(source, ANNOTATED, ".mp4")
                 copy = opened.enter_context(video.writing(target, frames.rate))
-            task = progress.add_task(plain(name), total=frames.frames)
+            task = progress.add_task(printable(name), total=frames.frames)
             try:
                 for seconds, frame in frames:
                     followed = follower.read(frame, seconds)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from fer_lightning.constants import PRETRAINED, SHIPPED_WEIGHTS
+from fer_lightning.constants import PRETRAINED, SHIPPED_NETWORKS, SHIPPED_WEIGHTS
 from fer_lightning.errors import FerError, exit_on_user_error
 from fer_lightning.inference import bundle_files
 from fer_lightning.utils.command_line import argument_parser, import_task
@@ -26,13 +26,12 @@ def main() -> None:
             raise FerError(f"--name must be one of {', '.join(SHIPPED_WEIGHTS)}, got {arguments.name!r}")
         checkpoint = import_task("fer_lightning.models.checkpoint", "release-weights", "train")  # imports torch
         target = checkpoint.path_of(arguments.name)
-        if target.is_file():
-            new, former = (checkpoint.kind_of(path) for path in (arguments.checkpoint, target))
-            if new != former:
-                raise FerError(
-                    f"{arguments.checkpoint} has the network {new}, but {arguments.name} has the network {former}; "
-                    "set --name"
-                )
+        kind = checkpoint.kind_of(arguments.checkpoint)
+        if kind != SHIPPED_NETWORKS[arguments.name]:
+            raise FerError(
+                f"{arguments.checkpoint} has the network {kind}, but {arguments.name} has the network "
+                f"{SHIPPED_NETWORKS[arguments.name]}; set --name"
+            )
         checkpoint.write_safetensors(arguments.checkpoint, target)
         print(f"{target}: {target.stat().st_size / 1e6:.1f} MB")
         bundle = bundle_files.shipped_bundle(arguments.name)

@@ -102,7 +102,8 @@ def make_soup(cfg: DictConfig, out: Path, overrides: Sequence[str] = ()) -> dict
     soup = judge.soup_of(chosen)
     scores = judge.score(soup)
     members = [paths[place] for place in chosen]
-    checkpoint.write(soup, _provenance(cfg, members, trained.settings[chosen[0]]), Path(cfg.out))
+    settings = [trained.settings[place] for place in chosen]
+    checkpoint.write(soup, _provenance(cfg, members, settings), Path(cfg.out))
     metrics = {
         "members": [{"checkpoint": str(path), "accuracy": each} for path, each in zip(paths, accuracies, strict=True)],
         "chosen": [str(path) for path in members],
@@ -118,9 +119,11 @@ def make_soup(cfg: DictConfig, out: Path, overrides: Sequence[str] = ()) -> dict
     return metrics
 
 
-def _provenance(cfg: DictConfig, members: Sequence[Path], settings: dict[str, Any]) -> dict[str, Any]:
+def _provenance(cfg: DictConfig, members: Sequence[Path], settings: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The settings that the soup's checkpoint records; network and data are those of its first member."""
-    kept = {key: settings[key] for key in ("model", "data", "data_name", "held_out") if key in settings}
+    kept = {key: settings[0][key] for key in ("model", "data", "data_name", "held_out") if key in settings[0]}
+    if len({each.get("held_out") for each in settings}) > 1:
+        kept["held_out"] = None  # whatever is held out now, a member has trained on it
     soup = {key: cfg[key] for key in ("method", "weights", "faces", "seed")}
     return kept | {
         "soup": soup | {"members": [{"file": path.name, "sha256": sha256(path)} for path in members]},

@@ -93,22 +93,23 @@ def _main(cfg: DictConfig) -> float:
         elif cfg.resume is not None:
             _refuse_other_overrides()
         if requeued or cfg.resume is not None:
-            moved_to = cfg.data.get("dir")
-            given = any(word.startswith("data.dir=") for word in hydra_config.overrides.task)
+            folder = cfg.data.get("dir")
+            is_moved = any(word.startswith("data.dir=") for word in hydra_config.overrides.task)
             cfg = run_config.load(run_dir)
-            if given:
-                cfg.data.dir = moved_to
+            if is_moved:
+                cfg.data.dir = folder
             check("train", cfg)
-            if given and is_first() and Path(moved_to).is_dir():
-                run_config.save_data_folder(run_dir, moved_to)
         elif is_first():
             precision.settle(cfg.trainer)  # a resumed run keeps this choice instead of measuring again
             run_config.save(cfg, hydra_config.runtime.choices, hydra_config.overrides.task, run_dir)
         run = train if cfg.ensemble_size == 1 else train_ensemble
         try:
-            return run(cfg, run_dir).get("accuracy", math.nan)
+            accuracy = run(cfg, run_dir).get("accuracy", math.nan)
         except KeyboardInterrupt as interrupt:
+            run_config.save_data_folder(cfg, run_dir)
             raise type(interrupt)(str(interrupt) or f"stopped; resume with: {shell_words.resume(run_dir)}") from None
+        run_config.save_data_folder(cfg, run_dir)
+        return accuracy
 
 
 def run(cfg: DictConfig) -> float | None:

@@ -64,11 +64,16 @@ def find(words: Sequence[str], *, leave_out: Path | None = None) -> Sources:
             continue
         found |= dict.fromkeys(files)
         if root is not None:
-            roots.append(_absolute(root))
-    common = os.path.commonpath(roots) if roots else ""
+            # a pattern such as a/*/../b/*.jpg names files outside its folder
+            roots += [_absolute(root), *(_absolute(file.parent) for file in files if isinstance(file, Path))]
+    common = Path(os.path.commonpath(roots)) if roots else None
     for source in found:
-        name = f"camera{source}" if isinstance(source, int) else os.path.relpath(_absolute(source), common)
-        sources.names[source] = Path(name)
+        if isinstance(source, int):
+            sources.names[source] = Path(f"camera{source}")
+            continue
+        path = Path(_absolute(source))
+        below = common is not None and path.is_relative_to(common)  # False for a file that does not exist
+        sources.names[source] = path.relative_to(common) if common and below else Path(path.name)
     return sources
 
 
@@ -78,7 +83,7 @@ def _absolute(path: Path) -> str:
 
 
 def _named_by(word: str, sources: Sources, leave_out: Path | None) -> tuple[Sequence[Source], Path | None]:
-    """What a word names, and the folder that contains it; None for a camera."""
+    """What a word names, and the folder that contains it; None for a camera and for what does not exist."""
     if not word:
         raise FerError("a path must not be empty; use . for the working directory")
     path = Path(word)
@@ -91,7 +96,7 @@ def _named_by(word: str, sources: Sources, leave_out: Path | None) -> tuple[Sequ
         return [int(word)], None
     if glob.has_magic(word):
         return _matching(path, sources, leave_out)
-    return [path], path.parent
+    return [path], None
 
 
 def _in_folder(folder: Path, sources: Sources, leave_out: Path | None) -> tuple[Sequence[Source], Path]:

@@ -17,10 +17,11 @@ from fer_lightning.inference.bundle_files import (
     require_intact,
 )
 from fer_lightning.utils import atomic_dir, files
+from fer_lightning.utils.checksums import sha256
 
 SCORE_TABLE_FILE = "score_table.json"
 INDEX = "index.html"
-_LIST = "files.txt"  # in a written site: its other files, which a later version may replace
+_LIST = "best_actor.json"  # in a written site: the SHA-256 of its other files, which a later version may replace
 _WWW = Path(__file__).parent / "www"
 _VENDOR = "vendor/VENDOR.json"
 _DETECTOR = "face_detection_short_range.tflite"
@@ -110,7 +111,7 @@ def write(site: Mapping[str, Resource], out: Path) -> None:
     if out.exists() and not out.is_dir():
         raise FerError(f"{out} is a file; choose a folder")
     found = files.names_below(out)
-    earlier = _read_list(out / _LIST) if _LIST in found else []
+    earlier = _unchanged_files(out)
     foreign = found - {*site, *earlier, _LIST, f"model/{SCORE_TABLE_FILE}"}
     if foreign:
         raise FerError(f"{out} contains {min(foreign)}, which is not part of the game; choose another folder")
@@ -118,8 +119,10 @@ def write(site: Mapping[str, Resource], out: Path) -> None:
         for name, resource in site.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(resource.content())
-        (folder / _LIST).write_text("".join(f"{name}\n" for name in sorted(site)), encoding="utf-8")
+        files.write_json(folder / _LIST, {name: sha256(folder / name) for name in sorted(site)})
 
 
-def _read_list(path: Path) -> list[str]:
-    return path.read_text(encoding="utf-8", errors="replace").splitlines()
+def _unchanged_files(out: Path) -> set[str]:
+    """The files of an earlier site that nobody has changed since."""
+    listed = files.read_json(out / _LIST) or {}
+    return {name for name, digest in listed.items() if (out / name).is_file() and sha256(out / name) == digest}

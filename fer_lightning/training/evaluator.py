@@ -92,8 +92,9 @@ def warn_of_other_splits(datamodule: FaceDataModule, subset: Subset, settings: S
 
 
 def _is_of_same_data(settings: dict[str, Any], name: str) -> bool:
-    trained = settings.get("data_name", name)
-    return trained == name or {trained, name} <= set(TRAINING_FILES)  # of Kaggle's, which contain the same faces
+    both = {settings.get("data_name", name), name}
+    plain = {each.removesuffix(" with FER+ labels").removesuffix(".zip") for each in both}
+    return len(both) == 1 or plain <= set(TRAINING_FILES)  # of Kaggle's, which contain the same faces
 
 
 def _held_out_others(settings: dict[str, Any], datamodule: FaceDataModule) -> bool:

@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from fer_lightning.constants import SHIPPED_WEIGHTS
 from fer_lightning.errors import FerError
+from fer_lightning.training.distributed import is_first
 from fer_lightning.utils import files, shell_words
 from fer_lightning.utils.former_names import current_target, current_values
 from fer_lightning.utils.output_dir import SETTINGS_FILE
@@ -69,12 +70,14 @@ def _absolute(value: Any) -> Any:
     return str(Path(value).absolute()) if isinstance(value, str) and value not in SHIPPED_WEIGHTS else value
 
 
-def save_data_folder(run_dir: Path, folder: str) -> None:
-    """Save that a run's data are in another folder now, so that the next resume finds them."""
+def save_data_folder(cfg: DictConfig, run_dir: Path) -> None:
+    """Save where a run has found its data, if they have been moved, so that the next resume finds them."""
     path = run_dir / SETTINGS_FILE
-    content = yaml.safe_load(path.read_text())
-    content["values"]["data"]["dir"] = _absolute(folder)
-    files.write_text(path, yaml.safe_dump(content, sort_keys=False))
+    content, folder = yaml.safe_load(path.read_text()), _absolute(cfg.data.get("dir"))
+    data = content["values"]["data"]
+    if is_first() and data.get("dir") != folder:
+        data["dir"] = folder
+        files.write_text(path, yaml.safe_dump(content, sort_keys=False))
 
 
 def check_run(run_dir: Path) -> None:

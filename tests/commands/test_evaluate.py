@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -123,6 +124,10 @@ def test_faces_of_another_random_split_are_warned_about(faces, caplog):
     ]
     caplog.clear()
     warn_of_other_splits(datamodule, "test", others)
+    datamodule._faces = replace(datamodule.faces, name="fer2013.csv.zip")
+    warn_of_other_splits(datamodule, "val", [{"held_out": None, "data_name": "train.csv"}])
+    assert len(caplog.messages) == 1
+    caplog.clear()
     official = FaceDataModule(SyntheticSource(train=8, val=8, test=8, seed=0))
     official.setup()
     warn_of_other_splits(official, "val", others)

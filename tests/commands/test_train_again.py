@@ -8,11 +8,10 @@ import sys
 
 import pytest
 import torch
-import yaml
 
 from fer_lightning.errors import FerError
 from fer_lightning.utils import shell_words
-from tests.helpers import SHRUNK, assert_one_sentence, run_command
+from tests.helpers import SHRUNK, assert_one_sentence, csv_text, run_command
 
 pytestmark = pytest.mark.slow
 
@@ -57,19 +56,21 @@ def test_resume_refuses_in_a_sentence(finished, tmp_path):
     assert_one_sentence(process, "no such file: ", "/phases/1-baseline/checkpoints/best.ckpt")
 
 
-def test_a_run_whose_data_were_moved_once_finds_them_again(finished, tmp_path):
-    run_dir = tmp_path / "run"
-    shutil.copytree(finished, run_dir)
-    saved = yaml.safe_load((run_dir / "run.yaml").read_text())
-    saved["groups"]["data"] = "fer2013"
-    saved["values"]["data"] = {"_target_": "fer_lightning.data.factories.fer2013", "dir": str(tmp_path / "old")}
-    (run_dir / "run.yaml").write_text(yaml.safe_dump(saved))
-    (tmp_path / "new").mkdir()
+def test_a_run_whose_data_were_moved_once_finds_them_again(tmp_path, faces):
+    (tmp_path / "old").mkdir()
+    (tmp_path / "wrong").mkdir()
+    (tmp_path / "old" / "fer2013.csv").write_text(csv_text(faces))
+    small = [word for word in SHRUNK if not word.startswith("data")]
+    words = (*small, "data.dir=old", "phases.baseline.epochs=1", "hydra.run.dir=run")
+    assert run_command("fer_lightning.train", *words, cwd=tmp_path, pictures=False).returncode == 0
+    (tmp_path / "old").rename(tmp_path / "new")
+    assert_one_sentence(run_command("fer_lightning.train", "resume=run", cwd=tmp_path), "no such folder")
+    wrong = run_command("fer_lightning.train", "resume=run", "data.dir=wrong", cwd=tmp_path)
+    assert_one_sentence(wrong, "wrong contains none of")
+    assert f"{tmp_path}/old" in (tmp_path / "run" / "run.yaml").read_text()
     for words in (["data.dir=new"], []):
-        process = run_command("fer_lightning.train", f"resume={run_dir}", *words, cwd=tmp_path)
-        assert_one_sentence(process, f"{tmp_path}/new contains none of" if not words else "new contains none of")
-    assert_one_sentence(run_command("fer_lightning.train", f"resume={run_dir}", "data.dir=no", cwd=tmp_path), "no such")
-    assert yaml.safe_load((run_dir / "run.yaml").read_text())["values"]["data"]["dir"] == str(tmp_path / "new")
+        process = run_command("fer_lightning.train", "resume=run", *words, cwd=tmp_path, pictures=False)
+        assert process.returncode == 0, process.stderr
 
 
 @pytest.mark.parametrize("content", ["", '{"name": "baseline"}', "{"])

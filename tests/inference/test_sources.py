@@ -49,6 +49,12 @@ def test_only_files_that_were_written_here_count_as_copies(folder):
     assert found.skipped == {"p/*.jpg": {"annotated copy or chart": 1}}
 
 
+def test_names_never_leave_the_folder(folder):
+    """They are where crops are written."""
+    (folder / "x.jpg").touch()
+    assert sources.find(["p/su*/../../*.jpg"]).names == {Path("p/sub/../../x.jpg"): Path("x.jpg")}
+
+
 def test_two_stars_at_the_end_match_files(folder):
     assert set(sources.find(["p/**"]).names) >= {Path("p/a.jpg"), Path("p/sub/b.PNG")}
 

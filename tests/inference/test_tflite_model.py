@@ -28,6 +28,7 @@ def test_app_contract(bundle):
             TFLiteModel(bundle / name).require_app_contract()
 
 
+@pytest.mark.skipif(sys.platform == "darwin", reason="macOS cannot limit the address space")
 def test_limits_that_the_user_has_set_are_kept():
     """As with ulimit -v in a shell; LiteRT needs less than a third of this."""
     most = 6 << 30

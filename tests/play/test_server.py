@@ -186,22 +186,32 @@ class TestStaticFiles:
     def test_all_of_the_site_is_written(self, pages, tmp_path):
         site.write(pages, tmp_path / "game")
         written = {path.relative_to(tmp_path / "game").as_posix() for path in (tmp_path / "game").rglob("*.*")}
-        assert written == {*pages, "files.txt"}
+        assert written == {*pages, "best_actor.json"}
         model = tmp_path / "game" / "model" / "FER2013.tflite"
         assert model.read_bytes() == (shipped_bundle() / "FER2013.tflite").read_bytes()
         assert (tmp_path / "game" / "vendor/litert/litert_wasm_internal.wasm").read_bytes()[:4] == b"\0asm"
 
     def test_an_earlier_site_is_replaced(self, pages, tmp_path):
-        site.write(pages, tmp_path / "game")
-        (tmp_path / "game" / "main.js").write_text("old")
+        game = tmp_path / "game"
+        site.write(pages, game)
+        (game / "main.js").write_text("old")
+        site.write(pages, game)
+        assert (game / "main.js").read_text() != "old"
         next_version = {f"new_{name}": page for name, page in pages.items()}
-        site.write(next_version, tmp_path / "game")
-        assert not (tmp_path / "game" / "main.js").exists()
-        site.write(pages, tmp_path / "game")
-        assert (tmp_path / "game" / "main.js").read_text() != "old"
-        assert list(tmp_path.iterdir()) == [tmp_path / "game"]
-        (tmp_path / "game" / ".DS_Store").touch()  # by Finder
-        site.write(pages, tmp_path / "game")
+        site.write(next_version, game)
+        assert not (game / "main.js").exists()
+        (game / ".DS_Store").touch()  # by Finder
+        site.write(pages, game)
+        assert list(tmp_path.iterdir()) == [game]
+        (game / "main.js").write_text("mine")
+        with pytest.raises(FerError, match=r"contains main\.js, which is not part of the game"):
+            site.write(next_version, game)
+
+    def test_a_list_of_files_does_not_make_them_parts_of_the_game(self, pages, tmp_path):
+        for name in ("thesis.txt", "best_actor.json"):
+            (tmp_path / name).write_text('{"thesis.txt": "0"}')
+        with pytest.raises(FerError, match=r"contains thesis\.txt, which is not part of the game"):
+            site.write(pages, tmp_path)
 
     def test_files_of_editors_and_systems_are_left_out(self, pages, tmp_path, monkeypatch):
         shutil.copytree(site._WWW, tmp_path / "www")

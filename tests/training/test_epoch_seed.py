@@ -1,19 +1,23 @@
 from types import SimpleNamespace
 
-import pytest
 import torch
 
 from fer_lightning.training.callbacks.epoch_seed import EpochSeed
 
 
-@pytest.mark.parametrize(("index", "expected"), [(0, 1), (1, 2), (3, 2)])
-def test_a_run_resumes_with_fewer_gpus_than_were_visible(monkeypatch, index, expected):
-    """Each process restores its own GPU's generator, the last one that was saved if its own is missing."""
-    restored = []
-    monkeypatch.setattr(torch.cuda, "set_rng_state", lambda state, device: restored.append((int(state[0]), device)))
-    device = torch.device("cuda", index)
-    callback = EpochSeed(seed=0, phase=0)
-    callback.load_state_dict({"generators": [torch.get_rng_state(), torch.tensor([1]), torch.tensor([2])]})
+def start(callback, index):
     loop = SimpleNamespace(_load_combined_loader_states=lambda: None, restarted_mid_epoch=True)
-    callback.on_train_start(SimpleNamespace(fit_loop=loop), SimpleNamespace(device=device))
-    assert restored == [(expected, device)]
+    callback.on_train_start(SimpleNamespace(fit_loop=loop), SimpleNamespace(device=torch.device("cuda", index)))
+
+
+def test_a_run_resumes_on_another_gpu_with_the_state_of_its_own(monkeypatch):
+    """As with CUDA_VISIBLE_DEVICES, which gives the only visible GPU the number 0."""
+    states = {torch.device("cuda", index): torch.tensor([index]) for index in range(2)}
+    monkeypatch.setattr(torch.cuda, "get_rng_state", states.__getitem__)
+    monkeypatch.setattr(torch.cuda, "set_rng_state", lambda state, device: states.update({device: state}))
+    stopped = EpochSeed(seed=0, phase=0)
+    start(stopped, index=1)
+    resumed = EpochSeed(seed=0, phase=0)
+    resumed.load_state_dict(stopped.state_dict())
+    start(resumed, index=0)
+    assert states[torch.device("cuda", 0)] == torch.tensor([1])

@@ -25,6 +25,7 @@ class EpochSeed(L.Callback):
         self.phase = phase
         self.distinct_epochs = distinct_epochs
         self._states: list[torch.Tensor] = []
+        self._device = torch.device("cpu")
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         epoch = trainer.current_epoch if self.distinct_epochs is None else trainer.current_epoch % self.distinct_epochs
@@ -35,20 +36,22 @@ class EpochSeed(L.Callback):
         # a schedule by step asks for the number of batches; for that, Lightning 2.6 sets up the loader before it
         # restores the state of its loops, and then ignores the loader's saved state
         trainer.fit_loop._load_combined_loader_states()
+        self._device = pl_module.device
         if trainer.fit_loop.restarted_mid_epoch and self._states:
-            own, *devices = self._states
+            own, *device = self._states
             torch.set_rng_state(own)
-            device = pl_module.device
-            if device.type == "cuda" and devices:  # fewer GPUs may be visible now than when the run was stopped
-                torch.cuda.set_rng_state(devices[min(device.index or 0, len(devices) - 1)], device)
-            elif device.type == "mps" and len(devices) == 1:
-                torch.mps.set_rng_state(devices[0])
+            if self._device.type == "cuda" and device:
+                torch.cuda.set_rng_state(device[0], self._device)
+            elif self._device.type == "mps" and device:
+                torch.mps.set_rng_state(device[0])
 
     def state_dict(self) -> dict[str, Any]:
-        devices = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
-        if torch.mps.is_available():
-            devices = [torch.mps.get_rng_state()]
-        return {"generators": [torch.get_rng_state(), *devices]}
+        device = []
+        if self._device.type == "cuda":  # other GPUs may not be visible when the run is resumed
+            device = [torch.cuda.get_rng_state(self._device)]
+        elif self._device.type == "mps":
+            device = [torch.mps.get_rng_state()]
+        return {"generators": [torch.get_rng_state(), *device]}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self._states = state_dict["generators"]
