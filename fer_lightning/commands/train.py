@@ -106,10 +106,15 @@ def _main(cfg: DictConfig) -> float:
         try:
             accuracy = run(cfg, run_dir).get("accuracy", math.nan)
         except KeyboardInterrupt as interrupt:
-            run_config.save_data_folder(cfg, run_dir)
+            _remember_data_folder(cfg, run_dir)
             raise type(interrupt)(str(interrupt) or f"stopped; resume with: {shell_words.resume(run_dir)}") from None
-        run_config.save_data_folder(cfg, run_dir)
+        _remember_data_folder(cfg, run_dir)
         return accuracy
+
+
+def _remember_data_folder(cfg: DictConfig, run_dir: Path) -> None:
+    if is_first():
+        run_config.save_data_folder(cfg, run_dir)
 
 
 def run(cfg: DictConfig) -> float | None:

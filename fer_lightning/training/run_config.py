@@ -13,7 +13,6 @@ from omegaconf import DictConfig, OmegaConf
 
 from fer_lightning.constants import SHIPPED_WEIGHTS
 from fer_lightning.errors import FerError
-from fer_lightning.training.distributed import is_first
 from fer_lightning.utils import files, shell_words
 from fer_lightning.utils.former_names import current_target, current_values
 from fer_lightning.utils.output_dir import SETTINGS_FILE
@@ -75,7 +74,7 @@ def save_data_folder(cfg: DictConfig, run_dir: Path) -> None:
     path = run_dir / SETTINGS_FILE
     content, folder = yaml.safe_load(path.read_text()), _absolute(cfg.data.get("dir"))
     data = content["values"]["data"]
-    if is_first() and data.get("dir") != folder:
+    if data.get("dir") != folder:
         data["dir"] = folder
         files.write_text(path, yaml.safe_dump(content, sort_keys=False))
 
