@@ -37,10 +37,9 @@ TEACHER = ("+experiment=best", "phases.fit.epochs=90", "augment.mixup=0.2", "mod
 TEACHERS = f"{{soup_of_decays}}/soup.ckpt,{{teacher_1}}/{BEST},{{teacher_2}}/{BEST}"
 
 
-def soup(name: str, members: Sequence[str]) -> Step:
-    """The step ``name``, which makes a soup of earlier steps."""
-    paths = ",".join(f"{{{member}}}/{LAST}" for member in members)
-    return Step(name, (f"ckpt=[{paths}]", f"out={{{name}}}/soup.ckpt", "method=greedy"), "soup")
+def soup(name: str, checkpoints: Sequence[str], word: str) -> Step:
+    """The step ``name``, which makes a soup of checkpoints of earlier steps; ``word`` says how."""
+    return Step(name, (f"ckpt=[{','.join(checkpoints)}]", f"out={{{name}}}/soup.ckpt", word), "soup")
 
 
 def flip(name: str, checkpoints: str) -> Step:
@@ -54,13 +53,9 @@ STEPS = (
         Step(name, ("+experiment=cycle", f"init_from={{best}}/{BEST}", f"seed={seed}"))
         for seed, name in enumerate(CYCLES, start=1)
     ),
-    soup("soup_of_cycles", CYCLES),
+    soup("soup_of_cycles", [f"{{{cycle}}}/{LAST}" for cycle in CYCLES], "method=greedy"),
     Step("sam", ("+experiment=sam", f"init_from={{best}}/{BEST}", "seed=31")),
-    Step(
-        "soup_of_best_and_sam",
-        (f"ckpt=[{{best}}/{BEST},{{sam}}/{LAST}]", "weights=averaged", "out={soup_of_best_and_sam}/soup.ckpt"),
-        "soup",
-    ),
+    soup("soup_of_best_and_sam", (f"{{best}}/{BEST}", f"{{sam}}/{LAST}"), "weights=averaged"),
     Step(
         "second_sam",
         (
@@ -73,21 +68,13 @@ STEPS = (
             "optimizer.lr=0.02",
         ),
     ),
-    Step(
-        "second_soup",
-        (
-            f"ckpt=[{{soup_of_best_and_sam}}/soup.ckpt,{{second_sam}}/{LAST}]",
-            "weights=averaged",
-            "out={second_soup}/soup.ckpt",
-        ),
-        "soup",
-    ),
+    soup("second_soup", ("{soup_of_best_and_sam}/soup.ckpt", f"{{second_sam}}/{LAST}"), "weights=averaged"),
     Step("trunk", ("+experiment=trunk",)),
     Step("decay_plain", (*DECAY, "augment.mixup=0", "model.dense_dropout=null")),
     Step("decay", DECAY),
     Step("decay_sam", (*DECAY, "sam.last_epochs=6")),
     Step("decay_weight_decay", (*DECAY, "optimizer.weight_decay=1e-3")),
-    soup("soup_of_decays", DECAYS),
+    soup("soup_of_decays", [f"{{{decay}}}/{LAST}" for decay in DECAYS], "method=greedy"),
     Step("teacher_1", (*TEACHER, "seed=1")),
     Step("teacher_2", (*TEACHER, "seed=2")),
     flip("ensemble", TEACHERS),

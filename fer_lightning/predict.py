@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from PIL import Image
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from fer_lightning.commands import charting
@@ -21,13 +20,13 @@ from fer_lightning.inference.images import open_picture
 from fer_lightning.inference.reader import ExpressionReader
 from fer_lightning.inference.sources import Source
 from fer_lightning.inference.tracking import Follower
-from fer_lightning.reporting.readings import Readings, plain
+from fer_lightning.reporting.readings import Readings, make_console, plain
 from fer_lightning.utils.command_line import argument_parser
 from fer_lightning.utils.files import NO_ROOM, require_writable
 from fer_lightning.utils.terminal import printable
 from fer_lightning.utils.termination import raising_on_termination
 
-messages = Console(stderr=True, soft_wrap=True, highlight=False, emoji=False)
+messages = make_console(stderr=True)
 
 
 def main() -> None:

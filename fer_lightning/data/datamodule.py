@@ -109,8 +109,7 @@ class FaceDataModule(L.LightningDataModule):
         faces = self.source.load()
         if not faces.has_labels:
             raise FerError(f"{faces.name} has no emotion column, so it cannot be used for training")
-        is_official = self.split == "official" or (self.split == "auto" and faces.has_usage)
-        if is_official:
+        if self.split == "official" or (self.split == "auto" and faces.has_usage):
             splits = official_splits(faces)
         else:
             splits = random_splits(faces, self.val_fraction, self.split_seed)

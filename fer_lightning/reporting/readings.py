@@ -24,6 +24,11 @@ _CSV_START = b"file,seconds,"  # the start of every table that this module has w
 _HEADER = f"{'face':>6}  {'expression':<14}  {'or':<14}  {'box':<18}  note"
 
 
+def make_console(*, stderr: bool = False) -> Console:
+    """A console for answers and messages, which neither wraps lines nor changes what looks like numbers or emoji."""
+    return Console(stderr=stderr, soft_wrap=True, highlight=False, emoji=False)
+
+
 def plain(text: object) -> str:
     """Return ``text`` for a rich console, without rich's markup and without escape sequences."""
     return escape(printable(str(text)))
@@ -43,7 +48,7 @@ class Readings:
     def __init__(self, *, as_json: bool, csv_path: Path | None) -> None:
         self.as_json = as_json
         self._csv_path = csv_path
-        self._console = Console(soft_wrap=True, highlight=False, emoji=False)
+        self._console = make_console()
         self._opened = contextlib.ExitStack()
         self._rows: Any = None
         self._has_header = False
@@ -112,7 +117,7 @@ class Readings:
             answers: for each frame, the probabilities [7] by the number of the face.
             rate: frames read per second.
         """
-        console = Console(stderr=True, soft_wrap=True, highlight=False, emoji=False) if self.as_json else self._console
+        console = make_console(stderr=True) if self.as_json else self._console
         faces = most_seen(answers)
         count = _counted(len(faces), "face") if faces else "no face found"
         console.print(f"{plain(name)}: {_counted(len(answers), 'frame')}, {rate:.0f} a second; {count}")

@@ -33,11 +33,7 @@ class KeepingCheckpointIO(TorchCheckpointIO):
         """
         content = super().load_checkpoint(Path(path), *args, **kwargs)
         folder = Path(path).resolve().parent  # as ModelCheckpoint has it
-        for name, state in content["callbacks"].items():
-            # a ModelCheckpoint that the user added may write to another folder; leave that path alone
-            if name.startswith("ModelCheckpoint") and _is_of(state, folder):
-                content["callbacks"][name] = _moved(state, folder)
-        return content
+        return content | {"callbacks": _with_paths_in(folder, content["callbacks"])}
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | os.PathLike[str], storage_options: Any = None
@@ -45,11 +41,7 @@ class KeepingCheckpointIO(TorchCheckpointIO):
         target = Path(path)
         if "callbacks" in checkpoint:  # without the user's folders, because people share checkpoints
             folder = Path(*target.resolve().parent.parts[-_KEPT:])
-            states = {
-                name: _moved(state, folder) if name.startswith("ModelCheckpoint") and _is_of(state, folder) else state
-                for name, state in checkpoint["callbacks"].items()
-            }
-            checkpoint = checkpoint | {"callbacks": states}
+            checkpoint = checkpoint | {"callbacks": _with_paths_in(folder, checkpoint["callbacks"])}
         with files.replacing(target) as temporary:
             with temporary.open("wb") as file:
                 try:
@@ -61,9 +53,17 @@ class KeepingCheckpointIO(TorchCheckpointIO):
                 target.replace(target.with_name(_PREDECESSOR))
 
 
-def _is_of(state: dict[str, Any], folder: Path) -> bool:
-    """Whether a ModelCheckpoint with this state writes to ``folder``, whatever contains its last parts."""
-    return Path(state["dirpath"]).parts[-_KEPT:] == folder.parts[-_KEPT:]
+def _with_paths_in(folder: Path, callbacks: dict[str, Any]) -> dict[str, Any]:
+    """The states of callbacks, with the paths of each ModelCheckpoint that writes to this phase in ``folder``.
+
+    One that the user added may write to another folder; its paths are left alone.
+    """
+    return {
+        name: _moved(state, folder)
+        if name.startswith("ModelCheckpoint") and Path(state["dirpath"]).parts[-_KEPT:] == folder.parts[-_KEPT:]
+        else state
+        for name, state in callbacks.items()
+    }
 
 
 def _moved(state: dict[str, Any], folder: Path) -> dict[str, Any]:
